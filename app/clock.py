@@ -1,0 +1,47 @@
+"""The only clock. Every process of a local shop travels together; production's time is the machine's.
+
+The offset lives in the database's `clock` row. `travelled` is bound in create_app to what reads it, in
+local and test environments only.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+_offset = timedelta()
+
+
+def now() -> datetime:
+    """This moment, in aware UTC."""
+    return datetime.now(UTC) + _offset
+
+
+def timestamp() -> int:
+    """This moment in whole seconds since 1970, the unit of Stripe's `created`."""
+    return int(now().timestamp())
+
+
+def from_timestamp(seconds: int) -> datetime:
+    """The aware UTC moment of one of Stripe's timestamps."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def travel_to(offset: timedelta) -> None:
+    """Set how far this process's clock stands from the machine's."""
+    global _offset
+    _offset = offset
+
+
+class Follower:
+    """Takes over the shared offset, looking at most once a second (`read` is a database query)."""
+
+    def __init__(self, read: Callable[[], timedelta]) -> None:
+        self.read = read
+        self.looked = -1.0
+
+    def __call__(self) -> None:
+        if time.monotonic() - self.looked >= 1:
+            travel_to(self.read())
+            self.looked = time.monotonic()
