@@ -1,0 +1,81 @@
+"""The client: pinned version, explicit timeouts, retries on; built lazily in each process, after fork."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from functools import reduce
+from threading import Lock
+from typing import Any
+
+import stripe
+
+from app.gateway.errors import translate
+
+API_VERSION = stripe.api_version
+TIMEOUT = (3.0, 20.0)  # seconds to connect, to answer
+RETRIES = 2
+
+_settings: tuple[str, str] = ("", "")
+_client: stripe.StripeClient | None = None
+_client_pid = 0
+_lock = Lock()
+
+
+def configure(secret_key: str, api_base: str) -> None:
+    """Remember where Stripe is; no connection is made."""
+    global _settings
+    close()
+    _settings = (secret_key, api_base)
+    stripe.enable_telemetry = False
+
+
+def close() -> None:
+    """Forget the client; the next call builds a new one."""
+    global _client
+    _client = None
+
+
+def client() -> stripe.StripeClient:
+    """This process's client. A client that came through a fork shares its sockets, so it is not used."""
+    global _client, _client_pid
+    with _lock:
+        if _client is None or _client_pid != os.getpid():
+            key, base = _settings
+            _client = stripe.StripeClient(
+                key,
+                base_addresses={"api": base},
+                stripe_version=API_VERSION,
+                http_client=stripe.RequestsClient(timeout=TIMEOUT),  # type: ignore[arg-type]  # takes a pair too
+                max_network_retries=RETRIES,
+            )
+            _client_pid = os.getpid()
+        return _client
+
+
+def method(operation: str) -> Any:
+    """The SDK's method behind a name such as `checkout.sessions.create`."""
+    return reduce(getattr, operation.split("."), client().v1)
+
+
+def fetch(operation: str, object_id: str, expand: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Read one object, `fetch("checkout.sessions.retrieve", "cs_…")`. Raises StripeFailure."""
+    try:
+        answer = method(operation)(object_id, params={"expand": list(expand)} if expand else {})
+    except stripe.StripeError as error:
+        raise translate(error) from error
+    return plain(answer)
+
+
+def listing(operation: str, **params: Any) -> Iterator[dict[str, Any]]:
+    """Read a list, newest first, 100 a call, following its pages. Raises StripeFailure."""
+    try:
+        page = method(operation)(params={"limit": 100, **params})
+        for item in page.auto_paging_iter():
+            yield plain(item)
+    except stripe.StripeError as error:
+        raise translate(error) from error
+
+
+def plain(answer: Any) -> dict[str, Any]:
+    return dict(answer.to_dict())
