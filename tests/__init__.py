@@ -1,0 +1,1 @@
+"""The tests mirror app/; what they run on (database, servers, browser) lives in tests/infra."""
