@@ -51,13 +51,9 @@ class Postgres:
 
     def dump_schema(self, database: str) -> str:
         """The database's schema as pg_dump writes it, without what differs from run to run."""
-        output = subprocess.run(
-            [f"{self.programs}/pg_dump", "-s", "--no-owner", "-h", self.socket, "-p", str(self.port)]
-            + ["-U", self.user, database],
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout
+        where = ["-h", self.socket, "-p", str(self.port), "-U", self.user]
+        command = [f"{self.programs}/pg_dump", "-s", "--no-owner", *where, database]
+        output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         lines = (line for line in output.splitlines() if line and not line.startswith(("--", "\\")))
         return "\n".join(lines)
 
@@ -80,21 +76,15 @@ def _start(home: Path) -> Postgres:
         os.chown(place, options["user"], options["group"])
     log = run.OUT / "logs" / "postgres.log"
     data, port = place / "data", ports.reserve()
-    made = subprocess.run(
-        [f"{programs}/initdb", "-D", str(data), "-U", user, "--auth=trust", "--encoding=UTF8"]
-        + ["--locale=C.UTF-8", "--no-sync"],
-        cwd=place,
-        capture_output=True,
-        text=True,
-        **options,
-    )
+    given = ["--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]
+    command = [f"{programs}/initdb", "-D", str(data), "-U", user, *given]
+    made = subprocess.run(command, cwd=place, capture_output=True, text=True, **options)
     if made.returncode:
         raise RuntimeError(f"initdb failed:\n{made.stdout}{made.stderr}")
-    given = {"listen_addresses": "127.0.0.1", "max_connections": "200", "shared_buffers": "64MB"}
+    given = ["--listen_addresses=127.0.0.1", "--max_connections=200", "--shared_buffers=64MB"]
     # A clean end for PostgreSQL is SIGINT to the postmaster: it disconnects everyone and checkpoints.
     process = run.spawn(
-        [f"{programs}/postgres", "-D", str(data), "-p", str(port), "-k", str(place)]
-        + [f"--{name}={value}" for name, value in given.items()],
+        [f"{programs}/postgres", "-D", str(data), "-p", str(port), "-k", str(place), *given],
         log,
         ending=signal.SIGINT,
         cwd=place,

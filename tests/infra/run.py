@@ -15,6 +15,8 @@ from tests.infra import reaper
 ROOT = Path(__file__).resolve().parents[2]
 OUT = ROOT / "out"
 _VARIABLE = "COUNTINGHOUSE_TEST_RUN"
+# Held, for a process object that is dropped while its process runs complains.
+_started: list[subprocess.Popen] = []
 
 
 def folder() -> Path:
@@ -24,7 +26,7 @@ def folder() -> Path:
         made.chmod(0o755)  # PostgreSQL runs as another user and must pass through
         (made / "pids").mkdir()
         os.environ[_VARIABLE] = str(made)
-        subprocess.Popen(
+        watcher = subprocess.Popen(
             [sys.executable, "-I", "-S", reaper.__file__, str(os.getpid()), str(made)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -32,6 +34,7 @@ def folder() -> Path:
             start_new_session=True,
             env={},
         )
+        _started.append(watcher)
     return Path(os.environ[_VARIABLE])
 
 
@@ -65,9 +68,11 @@ def spawn(
             **options,
         )
     (folder() / "pids" / str(process.pid)).write_text(str(int(ending)))
+    _started.append(process)
     return process
 
 
 def ended(process: subprocess.Popen) -> None:
     """Forget a process that has been waited for: its id may soon be another's."""
+    _started.remove(process)
     (folder() / "pids" / str(process.pid)).unlink(missing_ok=True)
