@@ -183,7 +183,9 @@ def _shared_problems(settings: Settings) -> list[str]:
         try:
             Fernet(key)
         except ValueError:
-            problems.append("FIELD_KEYS holds something that is no Fernet key; make one with `flask keys new`.")
+            problems.append(
+                "FIELD_KEYS holds something that is no Fernet key; make one with `flask keys new`."
+            )
             break
     for name, url in (("PUBLIC_URL", settings.public_url), ("STRIPE_API_BASE", settings.stripe_api_base)):
         parts = urlsplit(url)
@@ -204,7 +206,9 @@ def _local_problems(settings: Settings) -> list[str]:
         problems.append("PUBLIC_URL is not on this machine; APP_ENV=local serves localhost only.")
     host = settings.web_bind.rsplit(":", 1)[0].strip("[]")
     if not _loopback(host):
-        problems.append("WEB_BIND is not a loopback address; only APP_ENV=production may be reached from outside.")
+        problems.append(
+            "WEB_BIND is not a loopback address; only APP_ENV=production may be reached from outside."
+        )
     return problems
 
 
@@ -219,7 +223,9 @@ def _production_problems(settings: Settings, environ: Mapping[str, str]) -> list
     problems = []
     key = settings.secret_key
     if len(key) < 32 or len(set(key)) < 8 or key == LOCAL_SECRET:
-        problems.append("SECRET_KEY is missing or weak; use at least 32 random characters (`flask keys new`).")
+        problems.append(
+            "SECRET_KEY is missing or weak; use at least 32 random characters (`flask keys new`)."
+        )
     if any(len(old) < 32 for old in settings.secret_key_fallbacks):
         problems.append("SECRET_KEY_FALLBACKS holds a key of under 32 characters.")
     if not settings.field_keys or LOCAL_FIELD_KEY in settings.field_keys:
@@ -227,7 +233,9 @@ def _production_problems(settings: Settings, environ: Mapping[str, str]) -> list
     if not settings.public_url.startswith("https://"):
         problems.append("PUBLIC_URL does not start with https://.")
     allow_test = environ.get("ALLOW_TEST_KEY_IN_PRODUCTION") == "1"
-    if not settings.livemode and not (allow_test and settings.stripe_secret_key.startswith(("sk_test_", "rk_test_"))):
+    if not settings.livemode and not (
+        allow_test and settings.stripe_secret_key.startswith(("sk_test_", "rk_test_"))
+    ):
         problems.append("STRIPE_SECRET_KEY is not a live key (sk_live_… or rk_live_…).")
     if settings.livemode and settings.stripe_api_base != "https://api.stripe.com":
         problems.append("STRIPE_API_BASE would send a live key elsewhere than to https://api.stripe.com.")

@@ -43,7 +43,9 @@ def decrypt(token: bytes) -> bytes:
     try:
         return _ring.decrypt(token)
     except InvalidToken as error:
-        raise UnreadableField("no key in FIELD_KEYS opens this field; was a key removed too early?") from error
+        raise UnreadableField(
+            "no key in FIELD_KEYS opens this field; was a key removed too early?"
+        ) from error
 
 
 def lookup(value: str) -> str:

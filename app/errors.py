@@ -103,7 +103,9 @@ def wants_json() -> bool:
     if request.path.startswith(("/webhooks/", "/api/")):
         return True
     best = request.accept_mimetypes.best_match(["text/html", "application/json", "application/problem+json"])
-    return best is not None and best != "text/html" and "text/html" not in request.accept_mimetypes.to_header()
+    return (
+        best is not None and best != "text/html" and "text/html" not in request.accept_mimetypes.to_header()
+    )
 
 
 def answer(error: AppError) -> Response:

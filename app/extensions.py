@@ -63,6 +63,37 @@ def writing() -> Iterator[None]:
         _writing.reset(token)
 
 
+def wrote() -> bool:
+    """Whether this session's transaction holds changes that are not committed."""
+    session = db.session()
+    return bool(session.new or session.dirty or session.deleted or session.info.get("wrote"))
+
+
+def leave_transaction() -> None:
+    """End a transaction that only read, before something slow; refuses to drop what was written."""
+    if wrote():
+        raise RuntimeError("nothing calls Stripe inside a transaction: commit first")
+    db.session.rollback()
+
+
+def watch_writes() -> None:
+    """Let `wrote` see what was flushed or executed, not only what waits to be."""
+
+    @event.listens_for(db.session, "after_flush")
+    def _flushed(session: Any, _context: Any) -> None:
+        session.info["wrote"] = True
+
+    @event.listens_for(db.session, "do_orm_execute")
+    def _executed(state: Any) -> None:
+        if not state.is_select:
+            state.session.info["wrote"] = True
+
+    @event.listens_for(db.session, "after_transaction_end")
+    def _ended(session: Any, transaction: Any) -> None:
+        if transaction.parent is None:
+            session.info.pop("wrote", None)
+
+
 def engine_options(database_url: str) -> dict[str, Any]:
     """Bounds on what one request may wait for, by kind of database."""
     if database_url.startswith("sqlite"):

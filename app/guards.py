@@ -13,7 +13,16 @@ from werkzeug.wrappers import Response
 P = ParamSpec("P")
 R = TypeVar("R")
 
-GUARDS = ("public", "customer", "staff:viewer", "staff:operator", "staff:owner", "signature", "token", "local")
+GUARDS = (
+    "public",
+    "customer",
+    "staff:viewer",
+    "staff:operator",
+    "staff:owner",
+    "signature",
+    "token",
+    "local",
+)
 
 
 def register(app: Flask, blueprint: Blueprint, guard: str) -> None:

@@ -14,7 +14,9 @@ import structlog
 SECRET = re.compile(r"\b((?:sk|rk|whsec|pk)_(?:test_|live_)?)[A-Za-z0-9]{4,}")
 EMAIL = re.compile(r"[^\s@\"'<>=:]+@[^\s@\"'<>]+\.[A-Za-z]{2,}")
 CARD = re.compile(r"\b\d(?:[ -]?\d){12,18}\b")
-PRIVATE_KEYS = frozenset({"email", "name", "password", "token", "card", "authorization", "cookie", "csrf_token"})
+PRIVATE_KEYS = frozenset(
+    {"email", "name", "password", "token", "card", "authorization", "cookie", "csrf_token"}
+)
 
 
 def redact(text: str) -> str:
@@ -54,7 +56,9 @@ def configure(level: str) -> None:
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.JSONRenderer(serializer=lambda event, **_: orjson.dumps(event, default=str).decode()),
+                structlog.processors.JSONRenderer(
+                    serializer=lambda event, **_: orjson.dumps(event, default=str).decode()
+                ),
             ],
         )
     )

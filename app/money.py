@@ -11,8 +11,10 @@ from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
 from babel import Locale
 from babel.numbers import format_currency, get_currency_symbol
 
-ZERO_DECIMAL = frozenset("bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf".split())
-THREE_DECIMAL = frozenset("bhd jod kwd omr tnd".split())
+ZERO_DECIMAL = frozenset(
+    ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"]
+)
+THREE_DECIMAL = frozenset(["bhd", "jod", "kwd", "omr", "tnd"])
 
 # The smallest charge, in minor units, that Stripe accepts for each settlement-independent currency.
 MINIMUM_CHARGE = {
@@ -98,7 +100,9 @@ class Money:
     def __bool__(self) -> bool:
         return self.amount != 0
 
-    def share(self, numerator: Decimal | int, denominator: Decimal | int = 1, *, floor: bool = False) -> Money:
+    def share(
+        self, numerator: Decimal | int, denominator: Decimal | int = 1, *, floor: bool = False
+    ) -> Money:
         """`amount * numerator / denominator`, rounded half up to a minor unit (or floored, as proration is)."""
         exact = Decimal(self.amount) * Decimal(numerator) / Decimal(denominator)
         return Money(int(exact.quantize(Decimal(1), ROUND_FLOOR if floor else ROUND_HALF_UP)), self.currency)
@@ -131,7 +135,12 @@ def format_money(money: Money, locale: str = "en", *, code: bool = False) -> str
         pattern = pattern.replace("\u00a4\u00a0", "\u00a4").replace("\u00a4", "\u00a4\u00a4\u00a0", 1)
         pattern = pattern.rstrip("\u00a0") if pattern.endswith("\u00a4\u00a4\u00a0") else pattern
     text = format_currency(
-        abs(money.major), currency, format=pattern, locale=loc, currency_digits=False, decimal_quantization=True
+        abs(money.major),
+        currency,
+        format=pattern,
+        locale=loc,
+        currency_digits=False,
+        decimal_quantization=True,
     )
     return ("\u2212" if money.amount < 0 else "") + text
 

@@ -9,7 +9,7 @@ import structlog
 from sqlalchemy import select
 
 from app import clock
-from app.extensions import db
+from app.extensions import db, leave_transaction
 from app.gateway.client import method, plain
 from app.gateway.errors import StripeFailure, translate
 from app.models.stripe_call import CallState, StripeCall
@@ -37,9 +37,7 @@ def perform(call: StripeCall) -> dict[str, Any]:
     Safe to repeat: the idempotency key makes Stripe answer the same. Refuses to run inside a transaction.
     Raises StripeFailure; the call's state then says whether Stripe refused (failed) or never answered (unknown).
     """
-    if db.session.new or db.session.dirty:
-        raise RuntimeError("perform() inside a transaction: commit the intent first")
-    db.session.rollback()  # ends a transaction that only read
+    leave_transaction()
     _note(call, state=CallState.SENT, sent_at=clock.now())
     target = [call.object_id] if call.object_id else []
     try:

@@ -10,6 +10,7 @@ from typing import Any
 
 import stripe
 
+from app.extensions import leave_transaction
 from app.gateway.errors import translate
 
 API_VERSION = stripe.api_version
@@ -46,7 +47,7 @@ def client() -> stripe.StripeClient:
                 key,
                 base_addresses={"api": base},
                 stripe_version=API_VERSION,
-                http_client=stripe.RequestsClient(timeout=TIMEOUT),  # type: ignore[arg-type]  # takes a pair too
+                http_client=stripe.RequestsClient(timeout=TIMEOUT),
                 max_network_retries=RETRIES,
             )
             _client_pid = os.getpid()
@@ -60,6 +61,7 @@ def method(operation: str) -> Any:
 
 def fetch(operation: str, object_id: str, expand: tuple[str, ...] = ()) -> dict[str, Any]:
     """Read one object, `fetch("checkout.sessions.retrieve", "cs_…")`. Raises StripeFailure."""
+    leave_transaction()
     try:
         answer = method(operation)(object_id, params={"expand": list(expand)} if expand else {})
     except stripe.StripeError as error:
@@ -69,6 +71,7 @@ def fetch(operation: str, object_id: str, expand: tuple[str, ...] = ()) -> dict[
 
 def listing(operation: str, **params: Any) -> Iterator[dict[str, Any]]:
     """Read a list, newest first, 100 a call, following its pages. Raises StripeFailure."""
+    leave_transaction()
     try:
         page = method(operation)(params={"limit": 100, **params})
         for item in page.auto_paging_iter():

@@ -23,7 +23,9 @@ class StripeFailure(AppError):
     retryable = False
     definite = True
 
-    def __init__(self, *, request_id: str | None = None, stripe_code: str | None = None, raw: str = "") -> None:
+    def __init__(
+        self, *, request_id: str | None = None, stripe_code: str | None = None, raw: str = ""
+    ) -> None:
         super().__init__(self.http, self.title_text, self.next_text, money=NOTHING_MOVED, code=self.code)
         self.request_id = request_id
         self.stripe_code = stripe_code

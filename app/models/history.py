@@ -47,8 +47,7 @@ class HistoryEntry(Model):
         data: dict[str, Any] | None = None,
     ) -> None:
         """Add one entry to the caller's transaction."""
-        if order.id is None:
-            db.session.flush()
+        db.session.flush()  # a new order has no id before
         db.session.add(
             cls(
                 order_id=order.id,

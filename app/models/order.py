@@ -113,7 +113,11 @@ class Order(Model, Stateful):
         from app.models.history import HistoryEntry
 
         HistoryEntry.write(
-            self, "state", subject=self.public_id, actor=actor, data={"from": before, "to": state, "reason": reason}
+            self,
+            "state",
+            subject=self.public_id,
+            actor=actor,
+            data={"from": before, "to": state, "reason": reason},
         )
         return True
 

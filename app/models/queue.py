@@ -57,7 +57,7 @@ class WebhookEvent(Queued, Model):
     account: Mapped[str | None] = mapped_column(String(255))
     livemode: Mapped[bool]
     api_version: Mapped[str | None] = mapped_column(String(64))
-    created: Mapped[int]  # Stripe's seconds
+    created: Mapped[int] = mapped_column(BigKey)  # Stripe's seconds
     payload: Mapped[bytes] = mapped_column(EncryptedBytes)
 
 
@@ -77,6 +77,6 @@ class SyncState(Model):
     __tablename__ = "sync_states"
 
     object_key: Mapped[str] = mapped_column(String(255), primary_key=True)
-    as_of: Mapped[int] = mapped_column(default=0)
-    fetched_seq: Mapped[int] = mapped_column(default=0)
-    next_seq: Mapped[int] = mapped_column(default=0)
+    as_of: Mapped[int] = mapped_column(BigKey, default=0)
+    fetched_seq: Mapped[int] = mapped_column(BigKey, default=0)
+    next_seq: Mapped[int] = mapped_column(BigKey, default=0)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from datetime import datetime
 
 from flask_security.models import sqla
+from sqlalchemy.orm import Mapped, mapped_column
 
+from app import clock
 from app.extensions import Base, Model
+from app.models.base import Utc
 
-sqla.FsModels.set_db_info(base_model=Base)
+sqla.FsModels.set_db_info(base_model=Base)  # type: ignore[no-untyped-call]  # Flask-Security's own
 
 # Each role may do what the ones before it may.
 STAFF_ROLES = ("viewer", "operator", "owner")
@@ -16,15 +19,20 @@ STAFF_ROLES = ("viewer", "operator", "owner")
 
 class Role(Model, sqla.FsRoleMixin):
     __tablename__ = "role"
+    update_datetime: Mapped[datetime] = mapped_column(Utc, default=clock.now, onupdate=clock.now)
 
 
 class WebAuthn(Model, sqla.FsWebAuthnMixin):
     __tablename__ = "webauthn"
+    create_datetime: Mapped[datetime] = mapped_column(Utc, default=clock.now)
+    lastuse_datetime: Mapped[datetime] = mapped_column(Utc, default=clock.now)
 
 
 class User(Model, sqla.FsUserMixin):
     __tablename__ = "user"
-    ROLES: ClassVar[tuple[str, ...]] = STAFF_ROLES
+    create_datetime: Mapped[datetime] = mapped_column(Utc, default=clock.now)
+    update_datetime: Mapped[datetime] = mapped_column(Utc, default=clock.now, onupdate=clock.now)
+    confirmed_at: Mapped[datetime | None] = mapped_column(Utc)
 
     @property
     def staff_role(self) -> str | None:

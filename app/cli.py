@@ -1,0 +1,181 @@
+"""The flask commands; each calls one verb."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sys
+from pathlib import Path
+
+import click
+from cryptography.fernet import Fernet
+from flask import Flask, current_app
+from flask.cli import AppGroup
+from flask_security import hash_password
+from flask_security.recoverable import generate_reset_password_token
+
+from app import audit as audit_log
+from app import demo, gateway, queue, tasks
+from app.billing import catalog, catalog_sync, events
+from app.extensions import db, mean_to_write, security
+from app.fraud import lists
+from app.models.user import STAFF_ROLES
+
+
+def init_app(app: Flask) -> None:
+    for group in (catalog_commands, users, audit, fraud, stripe, keys):
+        app.cli.add_command(group)
+    for command in (worker, run_demo, simulator):
+        app.cli.add_command(command)
+
+
+catalog_commands = AppGroup("catalog", help="What the shop sells.")
+users = AppGroup("users", help="Who may sign in.")
+audit = AppGroup("audit", help="The append-only log.")
+fraud = AppGroup("fraud", help="Lists that screening goes by.")
+stripe = AppGroup("stripe", help="The connection to Stripe.")
+keys = AppGroup("keys", help="Secrets for the settings.")
+
+
+@catalog_commands.command("push")
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+def catalog_push(file: Path | None) -> None:
+    """Check FILE, bring it into the database, and make at Stripe what is new."""
+    mean_to_write()
+    settings = current_app.config["SETTINGS"]
+    try:
+        counts = catalog.load(catalog.read(file or settings.catalog_file))
+    except catalog.CatalogError as error:
+        raise click.ClickException(
+            "The catalogue cannot be used:\n  " + "\n  ".join(error.problems)
+        ) from error
+    db.session.commit()
+    scope = settings.stripe_secret_key[-8:]
+    try:
+        made = list(catalog_sync.push(scope))
+    except gateway.StripeFailure as failure:
+        raise click.ClickException(
+            f"Stripe did not take it: {failure.raw}\nRun the command again."
+        ) from failure
+    click.echo(f"{counts['offers']} offers, {counts['prices']} prices; {len(made)} new objects at Stripe.")
+
+
+@click.command("worker")
+def worker() -> None:
+    """Apply events and run tasks until told to stop; start as many as you like."""
+    stop = queue.Stop()
+    stop.install()
+    follow = current_app.extensions.get("follow_clock", lambda: None)
+    queue.run([events.work, tasks.work], stop, follow)
+
+
+@click.command("demo")
+def run_demo() -> None:
+    """The whole shop on this machine, without any Stripe key: what `make run` starts."""
+    sys.exit(demo.run(current_app.config["SETTINGS"]))
+
+
+@click.command("simulator", context_settings={"ignore_unknown_options": True})
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+def simulator(options: tuple[str, ...]) -> None:
+    """The Stripe simulator alone (`python -m app.simulator`)."""
+    demo.replace_process([sys.executable, "-m", "app.simulator", *options])
+
+
+@users.command("grant")
+@click.argument("email")
+@click.argument("role", type=click.Choice(STAFF_ROLES))
+def users_grant(email: str, role: str) -> None:
+    """Give EMAIL a staff role and print a one-time link to set a password."""
+    mean_to_write()
+    store = security.datastore
+    user = store.find_user(email=email, case_insensitive=True)
+    if user is None:
+        user = store.create_user(email=email, password=hash_password(secrets.token_urlsafe(32)))
+    store.find_or_create_role(role)
+    store.add_role_to_user(user, role)
+    db.session.flush()
+    audit_log.record("user.grant", f"user:{user.id}", actor="operator", role=role)
+    token = generate_reset_password_token(user)  # type: ignore[no-untyped-call]  # Flask-Security's own
+    db.session.commit()
+    base = current_app.config["SETTINGS"].public_url
+    click.echo(f"{role} granted. Set a password within an hour at:\n{base}/reset/{token}")
+
+
+@audit.command("verify")
+@click.option("--json", "as_json", is_flag=True)
+def audit_verify(as_json: bool) -> None:
+    """Check that no row of the audit log was changed, removed or slipped in."""
+    broken = [{"row": row, "problem": problem} for row, problem in audit_log.verify()]
+    click.echo(json.dumps({"sound": not broken, "problems": broken}) if as_json else _audit_text(broken))
+    sys.exit(1 if broken else 0)
+
+
+def _audit_text(broken: list[dict[str, object]]) -> str:
+    if not broken:
+        return "The audit log is sound."
+    return "\n".join(f"row {item['row']}: {item['problem']}" for item in broken)
+
+
+@fraud.command("list-add")
+@click.argument("list_name", type=click.Choice(lists.LISTS))
+@click.argument("network")
+@click.option("--note", default="")
+def fraud_list_add(list_name: str, network: str, note: str) -> None:
+    """Put NETWORK, such as 203.0.113.0/24, on the list `high_risk` or `refuse`."""
+    mean_to_write()
+    try:
+        canonical = lists.add(list_name, network, actor="operator", note=note)
+    except ValueError as error:
+        raise click.ClickException(f"{network} is not a network: {error}") from error
+    db.session.commit()
+    click.echo(f"{canonical} is on {list_name}.")
+
+
+@stripe.command("doctor")
+def stripe_doctor() -> None:
+    """Say whether the shop can talk to Stripe, and what to do if not."""
+    settings = current_app.config["SETTINGS"]
+    click.echo(f"Stripe at {settings.stripe_api_base}, version {gateway.API_VERSION}")
+    click.echo("Mode: " + ("live, real money moves" if settings.livemode else "test, no real money moves"))
+    try:
+        next(gateway.listing("products.list"), None)
+    except gateway.StripeFailure as failure:
+        raise click.ClickException(f"Stripe refused or did not answer: {failure.raw}") from failure
+    click.echo("The key works.")
+    if not settings.stripe_webhook_secrets:
+        raise click.ClickException("STRIPE_WEBHOOK_SECRETS is empty: run `flask --app wsgi stripe setup`.")
+    click.echo(f"{len(settings.stripe_webhook_secrets)} webhook secret(s) set.")
+
+
+@stripe.command("setup")
+@click.option("--url", help="Where Stripe reaches this shop; by default PUBLIC_URL.")
+def stripe_setup(url: str | None) -> None:
+    """Create the webhook endpoint at Stripe and print the secret to put into STRIPE_WEBHOOK_SECRETS."""
+    mean_to_write()
+    base = url or current_app.config["SETTINGS"].public_url
+    call = gateway.prepare(
+        "webhook_endpoints.create",
+        {
+            "url": f"{base}/webhooks/stripe",
+            "enabled_events": sorted(events.HANDLERS),
+            "api_version": gateway.API_VERSION,
+            "description": "Countinghouse",
+        },
+        idempotency_key=f"webhook-endpoint:{secrets.token_hex(8)}",
+    )
+    db.session.commit()
+    try:
+        endpoint = gateway.perform(call)
+    except gateway.StripeFailure as failure:
+        raise click.ClickException(f"Stripe refused: {failure.raw}") from failure
+    click.echo(
+        f"Endpoint {endpoint['id']} created. Set:\nSTRIPE_WEBHOOK_SECRETS='[\"{endpoint['secret']}\"]'"
+    )
+
+
+@keys.command("new")
+def keys_new() -> None:
+    """Print a fresh SECRET_KEY and FIELD_KEYS."""
+    click.echo(f"SECRET_KEY={secrets.token_urlsafe(48)}")
+    click.echo(f"FIELD_KEYS='[\"{Fernet.generate_key().decode()}\"]'")

@@ -1,0 +1,80 @@
+"""What templates format with: money, moments, states; and what every page knows of its shop."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from babel.dates import format_date, format_datetime
+from flask import Flask, current_app, g, request
+from flask_babel import get_locale
+from flask_babel import gettext as _
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.extensions import db
+from app.money import Money, format_money
+
+
+def init_app(app: Flask) -> None:
+    app.add_template_filter(money, "money")
+    app.add_template_filter(when, "when")
+    app.context_processor(_page)
+
+
+def money(value: Money | None, code: bool = False) -> str:
+    """`Money` in the reader's language; None is not yet known."""
+    if value is None:
+        return str(_("not yet known"))
+    return format_money(value, str(get_locale() or "en"), code=code)
+
+
+def when(value: datetime | None, style: str = "date") -> str:
+    """`date`: 20 December 2026 · `datetime`: with the time in UTC, said so · `short`: 20 Dec, 14:02."""
+    if value is None:
+        return str(_("not yet known"))
+    locale = str(get_locale() or "en")
+    locale = "en_GB" if locale == "en" else locale
+    if style == "date":
+        return format_date(value, "long", locale=locale)
+    if style == "short":
+        return format_datetime(value, "d MMM, HH:mm", locale=locale)
+    return format_datetime(value, "d MMMM y, HH:mm", locale=locale) + " UTC"
+
+
+class Merchant:
+    """The merchant block, with calm defaults where a shop has not been set up or cannot be read."""
+
+    def __init__(self, block: dict[str, Any]) -> None:
+        self.name: str = block.get("name", "Countinghouse")
+        self.address: list[str] = block.get("address", [])
+        self.vat_id: str = block.get("vat_id", "")
+        self.support_email: str = block.get("support_email", "")
+        self.terms_url: str = block.get("terms_url", "")
+        self.time_zone: str = block.get("time_zone", "UTC")
+        self.currency: str = block.get("currency", "")
+
+
+def merchant() -> Merchant:
+    """This request's merchant; read once, and never the reason why an error page fails."""
+    if "merchant" not in g:
+        from app.billing import offers
+
+        try:
+            g.merchant = Merchant(offers.merchant())
+        except SQLAlchemyError:
+            db.session.rollback()
+            g.merchant = Merchant({})
+    return g.merchant  # type: ignore[no-any-return]
+
+
+def _page() -> dict[str, Any]:
+    settings = current_app.config["SETTINGS"]
+    return {
+        "merchant": merchant(),
+        "test_mode": not settings.livemode,
+        "simulated": settings.simulated,
+        "locale": str(get_locale() or "en"),
+        "nav": [("storefront.home", _("Shop")), ("storefront.help", _("Help"))],
+        "local_mode": settings.local,
+        "path": request.path if request else "/",
+    }

@@ -1,0 +1,124 @@
+"""Background tasks: registered by decorator in the rooms that own them, enqueued in the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import insert
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from app import clock, queue
+from app.extensions import db
+from app.models.queue import ExecutionTask, QueueState
+
+log = structlog.get_logger("tasks")
+
+Work = Callable[..., dict[str, Any] | None]
+
+
+@dataclass(frozen=True)
+class Task:
+    name: str
+    work: Work
+    priority: int
+    every: timedelta | None
+
+
+REGISTRY: dict[str, Task] = {}
+MONEY, NORMAL, MAIL = 10, 50, 70  # money goes before mail
+
+
+def task(name: str, *, priority: int = NORMAL, every: timedelta | None = None) -> Callable[[Work], Work]:
+    """Register `work` under `name`; with `every`, it also runs by the schedule, once per tick among all workers.
+
+    Work runs in a transaction that the worker commits together with the handled mark. Work that calls Stripe
+    does so before it writes (`gateway.fetch` refuses otherwise).
+    """
+
+    def register(work: Work) -> Work:
+        REGISTRY[name] = Task(name, work, priority, every)
+        return work
+
+    return register
+
+
+def enqueue(
+    name: str, *, unique_key: str | None = None, run_at: datetime | None = None, **arguments: Any
+) -> None:
+    """Add a task to the caller's transaction; with a `unique_key` that is already there, do nothing."""
+    now = clock.now()
+    values = {
+        "name": name,
+        "arguments": arguments,
+        "unique_key": unique_key,
+        "run_at": run_at or now,
+        "queued_at": now,
+        "priority": REGISTRY[name].priority,
+        "state": QueueState.WAITING,
+        "attempts": 0,
+    }
+    db.session.execute(insert_or_ignore(ExecutionTask).values(**values))
+
+
+def insert_or_ignore(model: Any) -> Any:
+    """An INSERT that a present unique key turns into nothing."""
+    dialect = db.session.get_bind().dialect.name
+    if dialect == "postgresql":
+        return postgresql_insert(model).on_conflict_do_nothing()
+    if dialect == "sqlite":
+        return sqlite_insert(model).on_conflict_do_nothing()
+    return insert(model)
+
+
+def tick() -> None:
+    """Enqueue what the schedule holds for this moment; the tick's number makes it once for all workers."""
+    now = clock.timestamp()
+    due = {}
+    for item in REGISTRY.values():
+        if item.every is not None:
+            number = now // int(item.every.total_seconds())
+            if _ticked.get(item.name) != number:
+                due[item.name] = number
+    for name, number in due.items():
+        enqueue(name, unique_key=f"tick:{name}:{number}")
+    if due:
+        db.session.commit()
+        _ticked.update(due)
+
+
+_ticked: dict[str, int] = {}
+
+
+def work(worker: str, limit: int = 10) -> int:
+    """Claim due tasks and run them one by one; the source of tasks for `queue.run`."""
+    tick()
+    rows = queue.claim(ExecutionTask, limit, worker)
+    leases = [(row.id, row.attempts, row.name, dict(row.arguments)) for row in rows]
+    db.session.commit()
+    for row_id, attempts, name, arguments in leases:
+        _run(row_id, attempts, name, arguments, worker)
+    return len(leases)
+
+
+def _run(row_id: int, attempts: int, name: str, arguments: dict[str, Any], worker: str) -> None:
+    try:
+        result = REGISTRY[name].work(**arguments)
+        row = queue.held(ExecutionTask, row_id, worker, attempts)
+        if row is None:
+            db.session.rollback()
+            return
+        row.result = result
+        queue.finish(row)
+        db.session.commit()
+    except Exception as error:
+        db.session.rollback()
+        log.warning("task_failed", task=name, attempts=attempts, error=type(error).__name__)
+        row = queue.held(ExecutionTask, row_id, worker, attempts)
+        if row is not None:
+            queue.put_back(row, error)
+            db.session.commit()
