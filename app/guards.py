@@ -29,13 +29,15 @@ def register(app: Flask, blueprint: Blueprint, guard: str) -> None:
     """Register `blueprint` behind `guard`; an unknown guard stops the boot."""
     if guard not in GUARDS:
         raise ValueError(f"blueprint {blueprint.name} declares no known guard: {guard!r}")
+    # On the application, not on the blueprint: a process may put together more than one application.
+    checks = app.before_request_funcs.setdefault(blueprint.name, [])
     if guard.startswith("staff:"):
         role = guard.partition(":")[2]
-        blueprint.before_request(lambda: _require_staff(role))
+        checks.append(lambda: _require_staff(role))
     elif guard == "customer":
-        blueprint.before_request(_require_user)
+        checks.append(_require_user)
     elif guard == "local":
-        blueprint.before_request(lambda: None if app.config["SETTINGS"].local else abort(404))
+        checks.append(lambda: None if app.config["SETTINGS"].local else abort(404))
     app.extensions.setdefault("guards", {})[blueprint.name] = guard
     app.register_blueprint(blueprint)
 

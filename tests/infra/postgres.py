@@ -17,6 +17,8 @@ from psycopg import sql
 from tests.infra import ports, run, wait
 
 _numbers = count(1)
+# Lines of a dump that say how to read it, not what the schema is.
+_SETTINGS = ("--", "\\", "SET ", "SELECT pg_catalog.set_config")
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Postgres:
         where = ["-h", self.socket, "-p", str(self.port), "-U", self.user]
         command = [f"{self.programs}/pg_dump", "-s", "--no-owner", *where, database]
         output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        lines = (line for line in output.splitlines() if line and not line.startswith(("--", "\\")))
+        lines = (line for line in output.splitlines() if line and not line.startswith(_SETTINGS))
         return "\n".join(lines)
 
 
@@ -92,6 +94,7 @@ def _start(home: Path) -> Postgres:
     )
     found = Postgres(port, user, str(place), programs)
     wait.until(lambda: _answers(found, process, log), "PostgreSQL answers", seconds=30)
+    run.outlives(process)
     return found
 
 

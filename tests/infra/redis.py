@@ -11,7 +11,9 @@ def server() -> str:
     with run.locked("redis") as home:
         note = home / "redis.url"
         if not note.exists():
-            note.write_text(start()[0])
+            url, process = start()
+            run.outlives(process)
+            note.write_text(url)
         return note.read_text()
 
 

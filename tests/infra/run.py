@@ -15,8 +15,6 @@ from tests.infra import reaper
 ROOT = Path(__file__).resolve().parents[2]
 OUT = ROOT / "out"
 _VARIABLE = "COUNTINGHOUSE_TEST_RUN"
-# Held, for a process object that is dropped while its process runs complains.
-_started: list[subprocess.Popen] = []
 
 
 def folder() -> Path:
@@ -34,7 +32,7 @@ def folder() -> Path:
             start_new_session=True,
             env={},
         )
-        _started.append(watcher)
+        outlives(watcher)
     return Path(os.environ[_VARIABLE])
 
 
@@ -68,11 +66,14 @@ def spawn(
             **options,
         )
     (folder() / "pids" / str(process.pid)).write_text(str(int(ending)))
-    _started.append(process)
     return process
+
+
+def outlives(process: subprocess.Popen) -> None:
+    """This process will not wait for that one: the run ends it. Its object would complain when dropped."""
+    process.returncode = 0
 
 
 def ended(process: subprocess.Popen) -> None:
     """Forget a process that has been waited for: its id may soon be another's."""
-    _started.remove(process)
     (folder() / "pids" / str(process.pid)).unlink(missing_ok=True)
