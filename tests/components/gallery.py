@@ -30,10 +30,33 @@ OPS_NAV = [
     ("ops_metrics", "Metrics"),
     ("ops_states", "States"),
 ]
-STATES = (
-    "paid succeeded active handled trialing processing pending open past_due disputed held flagged parked "
-    "needs_review partially_refunded failed lost dead declined refunded canceled expired draft ignored some_new_state"
-).split()
+STATES = [
+    "paid",
+    "succeeded",
+    "active",
+    "handled",
+    "trialing",
+    "processing",
+    "pending",
+    "open",
+    "past_due",
+    "disputed",
+    "held",
+    "flagged",
+    "parked",
+    "needs_review",
+    "partially_refunded",
+    "failed",
+    "lost",
+    "dead",
+    "declined",
+    "refunded",
+    "canceled",
+    "expired",
+    "draft",
+    "ignored",
+    "some_new_state",
+]
 
 
 def plans() -> list[SimpleNamespace]:
@@ -53,7 +76,12 @@ def plans() -> list[SimpleNamespace]:
             price=euros(4900),
             summary="For a small office that shares one ledger.",
             then="Free for 14 days, then €49.00 a month until you cancel.",
-            features=["5 seats", "Everything in Solo", "Approval of outgoing payments", "Answers within a day"],
+            features=[
+                "5 seats",
+                "Everything in Solo",
+                "Approval of outgoing payments",
+                "Answers within a day",
+            ],
             mark="Most chosen",
         ),
         SimpleNamespace(
@@ -69,7 +97,7 @@ def plans() -> list[SimpleNamespace]:
 
 
 def orders() -> list[SimpleNamespace]:
-    people = "amara.okafor lena.brandt jun.watanabe tomas.novak ines.carvalho d.mcallister".split()
+    people = ["amara.okafor", "lena.brandt", "jun.watanabe", "tomas.novak", "ines.carvalho", "d.mcallister"]
     amounts = [euros(5831), euros(1900), Money(7400, "jpy"), euros(11781), euros(124900), euros(5831)]
     methods = ["Visa ending 4242", "Mastercard ending 4444", "SEPA debit ending 3000", "Visa ending 0341"]
     return [
@@ -129,17 +157,17 @@ def happenings() -> list[SimpleNamespace]:
 
 
 def mrr() -> dict[str, Any]:
-    months = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov".split()
+    months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov"]
     new = [320, 410, 380, 450, 520, 610, 590, 700, 720, 810, 460]
     grown = [40, 60, 55, 80, 90, 70, 110, 120, 95, 140, 80]
     lost = [-90, -80, -120, -100, -140, -130, -160, -150, -170, -180, -110]
-    points = [
-        (m, [a, b, c], m == "Nov") for m, a, b, c in zip(months, new, grown, lost, strict=True)
-    ]
-    rows = [
-        (m, *(f"€{v:,}.00".replace("€-", "−€") for v in values)) for m, values, _ in points
-    ]
-    return {"points": points, "rows": rows, "ticks": [(v, f"€{v:,}".replace("€-", "−€")) for v in range(-200, 1001, 200)]}
+    points = [(m, [a, b, c], m == "Nov") for m, a, b, c in zip(months, new, grown, lost, strict=True)]
+    rows = [(m, *(f"€{v:,}.00".replace("€-", "−€") for v in values)) for m, values, _ in points]
+    return {
+        "points": points,
+        "rows": rows,
+        "ticks": [(v, f"€{v:,}".replace("€-", "−€")) for v in range(-200, 1001, 200)],
+    }
 
 
 def add_pages(app: Flask) -> None:
@@ -193,8 +221,11 @@ def material(name: str) -> dict[str, Any]:
 def make_gallery() -> Flask:
     user = SimpleNamespace(is_authenticated=True, email="amara.okafor@example.test")
     app = make_app(user=user)
-    app.jinja_loader = ChoiceLoader(  # type: ignore[assignment]
-        [FileSystemLoader(app.root_path + "/templates"), PrefixLoader({"gallery": FileSystemLoader(HERE / "gallery_pages")})]
+    app.jinja_loader = ChoiceLoader(
+        [
+            FileSystemLoader(app.root_path + "/templates"),
+            PrefixLoader({"gallery": FileSystemLoader(HERE / "gallery_pages")}),
+        ]
     )
     add_pages(app)
 
@@ -230,7 +261,9 @@ def make_gallery() -> Flask:
 
 
 def main() -> None:
-    server = make_server("127.0.0.1", int(sys.argv[1]) if len(sys.argv) > 1 else 0, make_gallery(), threaded=True)
+    server = make_server(
+        "127.0.0.1", int(sys.argv[1]) if len(sys.argv) > 1 else 0, make_gallery(), threaded=True
+    )
     print(f"http://localhost:{server.port}", flush=True)
     server.serve_forever()
 

@@ -33,6 +33,7 @@ def when(moment: date | datetime, style: str = "date") -> str:
 def make_app(*, merchant: Any = MERCHANT, user: Any = None) -> Flask:
     """A Flask application that knows the product's templates and static files, and no product code but Money."""
     app = Flask("gallery", root_path=str(ROOT), template_folder="templates", static_folder="static")
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.add_extension("jinja2.ext.i18n")
     app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]
         gettext, lambda one, many, n: one if n == 1 else many, newstyle=True
