@@ -1,0 +1,1 @@
+"""State machines: one file per thing that changes state. Only these move a status."""

@@ -1,0 +1,309 @@
+"""The life of a Checkout Session: what it comes to, paying it, completing it, letting it expire.
+
+Each mode registers how it is paid in MODES; what is common to all of them lives here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from app.simulator.engines import payments, totals
+from app.simulator.engines.customers import attach, new_customer
+from app.simulator.engines.methods import NO_ADDRESS
+from app.simulator.errors import StripeError, invalid
+from app.simulator.registry import Doc, timed
+from app.simulator.transaction import Transaction
+
+Pay = Callable[[Transaction, Doc, Doc | None], StripeError | None]
+# mode -> how a session of it is paid. The method is None when nothing is due.
+MODES: dict[str, Pay] = {}
+RECOVERABLE = 30 * 86400
+
+
+# ------------------------------------------------------------------------------------------- totals
+
+
+def reckon(tx: Transaction, session: Doc) -> Doc:
+    """The fields that say what the session comes to, from its lines and discounts."""
+    currency = session["currency"]
+    lines = [
+        totals.Line(item["price"], item["quantity"], [tx.find("tax_rate", r) for r in item["_rates"]])
+        for item in session["_items"]
+    ]
+    coupons = [tx.find("coupon", d["coupon"]) for d in session["discounts"] or []]
+    totals.total(lines, coupons, currency)
+    items = [_reckoned(item, line) for item, line in zip(session["_items"], lines, strict=True)]
+    subtotal, discount, tax = (sum(getattr(x, k) for x in lines) for k in ("subtotal", "discount", "tax"))
+    return {
+        "_items": items, "_breakdown": _breakdown(tx, session, lines, discount), "amount_subtotal": subtotal,
+        "amount_total": sum(x.total for x in lines),
+        "total_details": {"amount_discount": discount, "amount_shipping": 0, "amount_tax": tax},
+    }  # fmt: skip
+
+
+def _reckoned(item: Doc, line: totals.Line) -> Doc:
+    return item | {
+        "amount_subtotal": line.subtotal, "amount_discount": line.discount, "amount_tax": line.tax,
+        "amount_total": line.total, "taxes": _tax_lines(line.taxes),
+    }  # fmt: skip
+
+
+def _tax_lines(taxes: list[tuple[Doc, int, int]]) -> list[Doc]:
+    return [
+        {"amount": amount, "rate": rate, "taxability_reason": None, "taxable_amount": base}
+        for rate, amount, base in taxes
+    ]
+
+
+def _breakdown(tx: Transaction, session: Doc, lines: list[totals.Line], discount: int) -> Doc:
+    merged: dict[str, tuple[Doc, int, int]] = {}
+    for rate, amount, base in (t for line in lines for t in line.taxes):
+        held = merged.get(rate["id"], (rate, 0, 0))
+        merged[rate["id"]] = (rate, held[1] + amount, held[2] + base)
+    given = [
+        {"amount": discount, "discount": _discount(tx, session, d)}
+        for d in (session["discounts"] or [])
+        if discount
+    ]
+    return {"discounts": given, "taxes": _tax_lines(list(merged.values()))}
+
+
+def _discount(tx: Transaction, session: Doc, given: Doc) -> Doc:
+    return {
+        "id": "di_" + session["id"][-24:], "object": "discount", "checkout_session": session["id"],
+        "customer": session["customer"], "customer_account": None, "end": None, "invoice": None, "invoice_item": None,
+        "promotion_code": given["promotion_code"], "source": {"coupon": given["coupon"], "type": "coupon"},
+        "start": session["created"] or tx.now, "subscription": None, "subscription_item": None,
+    }  # fmt: skip
+
+
+# ---------------------------------------------------------------------------------------- discounts
+
+
+def redeemable(tx: Transaction, coupon: Doc, currency: str) -> str | None:
+    """Why a coupon cannot be used, None when it can."""
+    if coupon.get("deleted") or not coupon["valid"]:
+        return "This coupon is no longer valid."
+    if coupon["redeem_by"] is not None and coupon["redeem_by"] <= tx.now:
+        return "This coupon has expired."
+    if coupon["max_redemptions"] is not None and coupon["times_redeemed"] >= coupon["max_redemptions"]:
+        return "This coupon has been used as often as it may be."
+    if coupon["percent_off"] is None and totals.amount_off(coupon, currency) is None:
+        return "This coupon is not valid in this currency."
+    return None
+
+
+def promotion(tx: Transaction, session: Doc, code: str) -> Doc:
+    """The discount that a typed code gives; raises the sentence a customer reads when it gives none."""
+    wanted = code.strip().lower()
+    found = next(
+        (d for d in tx.scan("promotion_code", {"active": True}) if d["code"].lower() == wanted), None
+    )
+    if found is None:
+        raise invalid("This code is invalid.", "promotion_code")
+    reason = promotion_problem(
+        tx, found, session["currency"], session["amount_subtotal"], session["customer"]
+    )
+    if reason:
+        raise invalid(reason, "promotion_code")
+    return {"coupon": found["promotion"]["coupon"], "promotion_code": found["id"]}
+
+
+def promotion_problem(
+    tx: Transaction, code: Doc, currency: str, subtotal: int, customer: str | None
+) -> str | None:
+    """Why a promotion code cannot be used on this basket, None when it can."""
+    if not code["active"]:
+        return "This promotion code is inactive."
+    if code["expires_at"] is not None and code["expires_at"] <= tx.now:
+        return "This code has expired."
+    if code["max_redemptions"] is not None and code["times_redeemed"] >= code["max_redemptions"]:
+        return "This code has been used as often as it may be."
+    if code["customer"] and code["customer"] != customer:
+        return "This code is invalid."
+    limits = code["restrictions"]
+    least = limits["minimum_amount"]
+    if least is not None and (limits["minimum_amount_currency"] != currency or subtotal < least):
+        return "This order does not reach the amount this code asks for."
+    if (
+        limits["first_time_transaction"]
+        and customer
+        and tx.first("charge", {"customer": customer, "paid": True})
+    ):
+        return "This code is for first orders only."
+    return redeemable(tx, tx.find("coupon", code["promotion"]["coupon"]), currency)
+
+
+def _redeem(tx: Transaction, session: Doc) -> None:
+    for given in session["discounts"] or []:
+        coupon = tx.get("coupon", given["coupon"])
+        if coupon and not coupon.get("deleted"):
+            times = coupon["times_redeemed"] + 1
+            tx.update(
+                coupon,
+                times_redeemed=times,
+                valid=coupon["max_redemptions"] is None or times < coupon["max_redemptions"],
+            )
+        code = tx.get("promotion_code", given["promotion_code"])
+        if code:
+            tx.update(code, times_redeemed=code["times_redeemed"] + 1)
+
+
+# ------------------------------------------------------------------------------------------- paying
+
+
+def pay(tx: Transaction, session: Doc, method: Doc | None, details: Doc) -> StripeError | None:
+    """Pay an open session with `method` as `details` (email, name, phone, address) say; a decline is returned."""
+    if session["status"] != "open":
+        raise invalid(
+            f"This Checkout Session is {session['status']}, so it cannot be paid.",
+            code="checkout_session_closed",
+        )
+    if session["expires_at"] <= tx.now:
+        expire(tx, session)
+        raise StripeError(
+            400, "This Checkout Session has expired.", code="checkout_session_closed", keep=True
+        )
+    held = session["customer_details"] or {}
+    address = {k: (details.get("address") or {}).get(k) or None for k in NO_ADDRESS}
+    person = {
+        "address": address, "business_name": None, "email": details.get("email") or held.get("email"),
+        "individual_name": None, "name": details.get("name"), "phone": details.get("phone"), "tax_exempt": "none",
+        "tax_ids": [],
+    }  # fmt: skip
+    tx.update(session, _person=person)
+    return MODES[session["mode"]](tx, session, method)
+
+
+def customer_of(tx: Transaction, session: Doc) -> Doc | None:
+    """The customer who pays: given, or made now when the session wants one."""
+    if session["customer"]:
+        return tx.get("customer", session["customer"])
+    if session["customer_creation"] != "always":
+        return None
+    person = session["_person"]
+    made = new_customer(tx, {k: person[k] for k in ("email", "name", "phone", "address")})
+    tx.update(session, customer=made["id"])
+    return made
+
+
+def _pay_once(tx: Transaction, session: Doc, method: Doc | None) -> StripeError | None:
+    owner = customer_of(tx, session)
+    if not session["amount_total"]:
+        complete(tx, session, "no_payment_required")
+        return None
+    if method is None:
+        raise invalid(
+            "A payment method is needed to pay this session.", "payment_method", "parameter_missing"
+        )
+    intent = _intent(tx, session, owner)
+    error = payments.attempt(tx, intent, method)
+    if error is None:
+        after_attempt(tx, session, intent)
+    return error
+
+
+MODES["payment"] = _pay_once
+
+
+def _intent(tx: Transaction, session: Doc, owner: Doc | None) -> Doc:
+    held = tx.get("payment_intent", session["payment_intent"])
+    fields = {"amount": session["amount_total"], "customer": owner["id"] if owner else None}
+    if held is not None:
+        tx.update(held, fields)
+        return held
+    wishes = session["_payment_intent_data"]
+    intent = payments.open_intent(
+        tx, session["amount_total"], session["currency"],
+        wishes | {"customer": fields["customer"], "_session": session["id"], "payment_method_types": session["payment_method_types"]},
+    )  # fmt: skip
+    tx.update(session, payment_intent=intent["id"])
+    return intent
+
+
+def after_attempt(tx: Transaction, session: Doc, intent: Doc) -> None:
+    """Close the session when its intent has got anywhere; a challenge leaves it open."""
+    status = intent["status"]
+    if status not in ("succeeded", "processing", "requires_capture"):
+        return
+    method = tx.get("payment_method", intent["payment_method"])
+    if intent["setup_future_usage"] and intent["customer"] and method and not method["customer"]:
+        attach(tx, method, tx.find("customer", intent["customer"]))
+    tx.update(session, _delayed=status == "processing")
+    complete(tx, session, "paid" if status == "succeeded" else "unpaid")
+
+
+def complete(tx: Transaction, session: Doc, payment_status: str, fields: Doc | None = None) -> Doc:
+    """Close a session that has been gone through; returns its event."""
+    consent = None
+    if (session["consent_collection"] or {}).get("terms_of_service") == "required":
+        consent = {"promotions": None, "terms_of_service": "accepted"}
+    tax = session["automatic_tax"]
+    tx.update(
+        session,
+        (fields or {})
+        | {
+            "status": "complete", "payment_status": payment_status, "url": None, "consent": consent,
+            "customer_details": session["_person"],
+            "automatic_tax": tax | {"status": "complete"} if tax["enabled"] else tax,
+        },
+    )  # fmt: skip
+    _redeem(tx, session)
+    tx.unschedule("checkout.session.expire", session["id"])
+    return tx.emit("checkout.session.completed", session)
+
+
+def _told(tx: Transaction, intent: Doc) -> None:
+    """A payment that took days has come to its end."""
+    session = tx.get("checkout.session", intent.get("_session"))
+    if session is None or not session.get("_delayed") or session["status"] != "complete":
+        return
+    paid = intent["status"] == "succeeded"
+    tx.update(session, _delayed=False, payment_status="paid" if paid else "unpaid")
+    tx.emit(f"checkout.session.async_payment_{'succeeded' if paid else 'failed'}", session)
+
+
+payments.SETTLED.append(_told)
+
+
+# ---------------------------------------------------------------------------------------- expiring
+
+
+@timed("checkout.session.expire")
+def _expiry_due(tx: Transaction, identifier: str) -> None:
+    session = tx.get("checkout.session", identifier)
+    if session is not None and session["status"] == "open":
+        expire(tx, session)
+
+
+def expire(tx: Transaction, session: Doc) -> None:
+    """Close an open session unpaid; its intent, if it has one, is canceled with it."""
+    if session["status"] != "open":
+        raise invalid("Only Checkout Sessions with a status in [\"open\"] can be expired. This Checkout Session has a "
+                      f"status of \"{session['status']}\".")  # fmt: skip
+    tx.unschedule("checkout.session.expire", session["id"])
+    after = session["after_expiration"]
+    if after and after["recovery"]["enabled"]:
+        recovery = {"url": f"{tx.base_url}/c/recover/{session['id']}", "expires_at": tx.now + RECOVERABLE}
+        after = {"recovery": after["recovery"] | recovery}
+    tx.update(session, status="expired", url=None, after_expiration=after)
+    intent = tx.get("payment_intent", session["payment_intent"])
+    if intent is not None and intent["status"] in payments.OPEN:
+        payments.cancel(tx, intent, "automatic")
+    tx.emit("checkout.session.expired", session)
+
+
+def again(tx: Transaction, old: Doc) -> Doc:
+    """A fresh session for the same basket, made from the recovery link of an expired one."""
+    identifier = tx.new_id("cs_test_")
+    recovery = old["after_expiration"]["recovery"]
+    fields = {k: v for k, v in old.items() if k not in ("id", "object")}
+    fields |= {
+        "after_expiration": {"recovery": recovery | {"url": None, "expires_at": None}}, "created": tx.now,
+        "allow_promotion_codes": recovery["allow_promotion_codes"] or None, "expires_at": tx.now + 86400,
+        "payment_intent": None, "recovered_from": old["id"], "status": "open",
+        "url": f"{tx.base_url}/c/pay/{identifier}",
+    }  # fmt: skip
+    made = tx.create("checkout.session", fields, id=identifier)
+    tx.schedule(made["expires_at"], "checkout.session.expire", identifier)
+    return made
