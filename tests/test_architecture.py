@@ -149,6 +149,8 @@ def no_float_touches_money(path: str, tree: ast.Module) -> Iterator[str]:
 
 
 def addresses_come_from_settings(path: str, tree: ast.Module) -> Iterator[str]:
+    if path.startswith("app/simulator/"):
+        return
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and _name(node.func).endswith("url_for"):
             for keyword in node.keywords:
@@ -229,7 +231,7 @@ def test_the_house_keeps(rule: Rule):
     broken = []
     for file in files:
         path = file.relative_to(ROOT).as_posix()
-        broken += [f"{path}:{problem}" for problem in rule(path, ast.parse(file.read_text()))]
+        broken += [f"{path}:{problem}" for problem in rule(path, ast.parse(file.read_text(), path))]
     assert not broken, "\n".join(broken)
 
 

@@ -101,7 +101,7 @@ class Stack:
         python = sys.executable
         if role == "simulator":
             place = ["--port", str(self.simulator_port), "--database", str(self.folder / "simulator.db")]
-            return [python, "-m", "app.simulator", *place, "--seed", str(self.seed)]
+            return [python, "-m", "app.simulator", *place, "--seed", str(self.seed), "--check"]
         if role == "web":
             return [python, "-m", "gunicorn", "-c", "python:app.gunicorn", "wsgi:app"]
         return [python, "-m", "flask", "--app", "wsgi", "worker"]
@@ -186,6 +186,15 @@ class Stack:
                 return json.load(answer)
         except HTTPError as refusal:
             raise AssertionError(f"simulator refused {path}: {refusal.read().decode()}") from refusal
+
+    def travel(self, seconds: int) -> None:
+        """Move the clocks of Stripe and the shop ahead together; Stripe does what falls due on the way."""
+        self.stripe("/_sim/clock", advance=str(seconds))
+        self.sql("UPDATE shop SET clock_offset_seconds = clock_offset_seconds + :seconds", seconds=seconds)
+
+    def violations(self) -> int:
+        """How often the simulator answered in a shape that is not Stripe's."""
+        return int(self.stripe("/_sim/health", method="GET")["violations"])
 
     def sql(self, statement: str, **values: object) -> list[dict[str, Any]]:
         """Run one statement in a transaction of its own; its rows, if it has any."""

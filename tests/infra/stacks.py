@@ -9,7 +9,7 @@ import pytest
 
 from tests.infra import databases, run
 from tests.infra.chance import SEED
-from tests.infra.stack import Stack
+from tests.infra.stack import ROLES, Stack
 
 OpenStack = Callable[..., Stack]
 
@@ -30,25 +30,31 @@ def shared_stacks(worker: str) -> Iterator[Callable[[str], Stack]]:
         yield shared
 
 
-def _lent(stack: Stack) -> Stack:
+def _lent(stack: Stack) -> Iterator[Stack]:
     """The shared shop, whole again should the last test have killed a part of it."""
     stack.mark()
-    for role, process in list(stack.processes.items()):
-        if process.poll() is not None:
+    for role in ROLES:
+        process = stack.processes.get(role)
+        if process is None or process.poll() is not None:
             stack.restart(role)
-    return stack
+    violations = stack.violations()
+    yield stack
+    if "simulator" in stack.processes:
+        assert stack.violations() == violations, (
+            f"the simulator's answers are not Stripe's:\n{stack.tail('simulator')}"
+        )
 
 
 @pytest.fixture
-def stack(shared_stacks: Callable[[str], Stack]) -> Stack:
+def stack(shared_stacks: Callable[[str], Stack]) -> Iterator[Stack]:
     """A running shop on SQLite, shared: leave its clock and its catalogue as they were found."""
-    return _lent(shared_stacks("sqlite"))
+    yield from _lent(shared_stacks("sqlite"))
 
 
 @pytest.fixture(params=databases.KINDS)
-def each_stack(shared_stacks: Callable[[str], Stack], request: pytest.FixtureRequest) -> Stack:
+def each_stack(shared_stacks: Callable[[str], Stack], request: pytest.FixtureRequest) -> Iterator[Stack]:
     """The test runs twice: in the shared shop on SQLite and in the one on PostgreSQL."""
-    return _lent(shared_stacks(request.param))
+    yield from _lent(shared_stacks(request.param))
 
 
 @pytest.fixture
