@@ -12,7 +12,7 @@ SURFACES = ("storefront", "account", "webhooks", "ops", "metrics", "marketplace"
 # From the top down: a module imports from its own line and from those below it.
 LAYERS = (
     ("assembly", "gunicorn"),
-    (*SURFACES, "cli", "filters"),
+    (*SURFACES, "cli", "demo", "filters"),
     ("billing", "fraud", "audit", "health"),
     ("gateway", "queue", "tasks", "mail"),
     ("models",),
