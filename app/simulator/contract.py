@@ -118,6 +118,8 @@ def _dict_reader(td: Any) -> Reader:
     hints = get_type_hints(td, names, include_extras=True)
     options = RequestOptions in getattr(td, "__orig_bases__", ())
     fields: dict[str, tuple[bool, Reader]] = {}
+    name: str
+    hint: Any
     for name, hint in hints.items():
         if options and name in RequestOptions.__annotations__:
             continue
@@ -330,7 +332,7 @@ def _fields(cls: Any) -> dict[str, tuple[Any, ...]]:
     for klass in reversed(cls.__mro__):
         if not issubclass(klass, StripeObject) or klass in (StripeObject, ListObject, SearchResultObject):
             continue
-        for name, hint in klass.__dict__.get("__annotations__", {}).items():
+        for name, hint in vars(klass).get("__annotations__", {}).items():
             if not name.startswith("_") and "ClassVar" not in str(hint):
                 out[name] = tuple(_answer_arms(hint, klass))
     return out
@@ -469,5 +471,5 @@ def _arm_problems(arm: Any, value: Any, path: str) -> list[str]:
         return _object_problems(arm, value, path) if isinstance(value, dict) else wrong
     if isinstance(value, bool) or arm is bool:
         return [] if isinstance(value, bool) and arm is bool else wrong
-    accepted = {int: int, float: (int, float), str: str, Decimal: str}.get(arm)
+    accepted: Any = {int: int, float: (int, float), str: str, Decimal: str}.get(arm)
     return [] if accepted and isinstance(value, accepted) else wrong

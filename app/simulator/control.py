@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 import orjson
-from flask import Blueprint, Response, current_app, redirect, render_template, request
+from flask import Blueprint, Response, current_app, render_template, request
 
 from app.simulator.delivery import Courier, resend
 from app.simulator.door import Door
@@ -57,7 +57,7 @@ def _given() -> Doc:
 
 def _answer(body: Any) -> Response:
     """JSON for programs; back to the page for a pressed button."""
-    return redirect("/_sim/", 303) if request.form.get("page") else _json(body)
+    return Response("", 303, {"Location": "/_sim/"}) if request.form.get("page") else _json(body)
 
 
 @control.get("/health")
@@ -168,8 +168,8 @@ def deliveries() -> Response:
     rows = tx.sql.execute(
         "SELECT d.id, d.event, d.endpoint, d.state, d.tries, d.next_at, json_extract(o.data, '$.type')"
         " FROM deliveries d JOIN objects o ON o.object = 'event' AND o.id = d.event"
-        f" {'WHERE d.event = ?' if event else ''} ORDER BY d.id DESC LIMIT 200",
-        (event,) if event else (),
+        " WHERE ? IN ('', d.event) ORDER BY d.id DESC LIMIT 200",
+        (event or "",),
     ).fetchall()
     names = ("id", "event", "endpoint", "state", "tries", "next_at", "type")
     listed = [dict(zip(names, row, strict=True)) for row in rows]

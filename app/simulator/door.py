@@ -220,7 +220,7 @@ class Door:
                 "fault": call.fault,
                 "at": int(self.store.clock.now()),
                 "milliseconds": round((time.perf_counter() - call.started) * 1000),
-            }  # fmt: skip
+            }
         )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, current_app, redirect, render_template, request
+from flask import Blueprint, Response, current_app, render_template, request
 
 from app.simulator import cards
 from app.simulator.countries import COUNTRIES
@@ -81,7 +81,7 @@ def pay(identifier: str) -> Response:
         intent = tx.get("payment_intent", session["payment_intent"])
         waiting = list(tx.deliveries)
     if session["status"] == "open" and intent and intent["status"] == "requires_action":
-        return redirect(f"/c/3ds/{intent['id']}", 303)
+        return _to(f"/c/3ds/{intent['id']}")
     return _leave(session, waiting)
 
 
@@ -91,7 +91,7 @@ def promotion(identifier: str) -> Response:
     with _store().write() as tx:
         session = tx.get("checkout.session", identifier)
         if session is None or session["status"] != "open" or not session["allow_promotion_codes"]:
-            return redirect(f"/c/pay/{identifier}", 303)
+            return _to(f"/c/pay/{identifier}")
         entry = Entry({**_first_values(session), "promotionCode": request.form.get("promotionCode", "")})
         try:
             given = (
@@ -104,7 +104,7 @@ def promotion(identifier: str) -> Response:
             return _form(tx, session, entry, None, 422)
         tx.update(session, discounts=given)
         tx.update(session, checkout.reckon(tx, session))
-    return redirect(f"/c/pay/{identifier}", 303)
+    return _to(f"/c/pay/{identifier}")
 
 
 @pages.get("/c/recover/<identifier>")
@@ -117,7 +117,7 @@ def recover(identifier: str) -> Response:
         if old is None or not recovery.get("url") or recovery["expires_at"] <= tx.now:
             return _end("unknown", None, 404)
         made = checkout.again(tx, old)
-    return redirect(str(made["url"]), 303)
+    return _to(str(made["url"]))
 
 
 @pages.get("/c/3ds/<identifier>")
@@ -164,20 +164,20 @@ def _after_challenge(intent: Doc | None, waiting: list[int]) -> Response:
     session = _store().read().get("checkout.session", intent.get("_session"))
     if session is not None:
         if session["status"] == "open":
-            return redirect(f"/c/pay/{session['id']}?challenge=failed", 303)
+            return _to(f"/c/pay/{session['id']}?challenge=failed")
         return _leave(session, waiting)
     if intent.get("_return_url"):
         joint = "&" if "?" in intent["_return_url"] else "?"
-        return redirect(f"{intent['_return_url']}{joint}payment_intent={intent['id']}", 303)
+        return _to(f"{intent['_return_url']}{joint}payment_intent={intent['id']}")
     return _end("answered", None, 200)
 
 
 def _leave(session: Doc, waiting: list[int]) -> Response:
     """Back to the shop, once it has heard of the payment or ten seconds have passed."""
     if session["status"] != "complete":
-        return redirect(f"/c/pay/{session['id']}", 303)
+        return _to(f"/c/pay/{session['id']}")
     current_app.extensions["courier"].wait(waiting, PATIENCE)
-    return redirect(success_url(session), 303)
+    return _to(success_url(session))
 
 
 def success_url(session: Doc) -> str:
@@ -213,6 +213,10 @@ def _form(tx: Transaction, session: Doc, entry: Entry, declined: str | None, sta
         terms=(session["consent_collection"] or {}).get("terms_of_service") == "required",
     )  # fmt: skip
     return _secured(body, status, _origins(tx, None, session))
+
+
+def _to(url: str) -> Response:
+    return Response("", 303, {"Location": url})
 
 
 def _secured(body: str, status: int, origins: list[str]) -> Response:

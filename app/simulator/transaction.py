@@ -61,9 +61,10 @@ class Transaction:
         resource = RESOURCES[name]
         identifier = id or self._ids.new(resource.prefix)
         doc = _blank(resource) | {"id": identifier, "object": name} | fields
-        if ("created" in doc and doc["created"] is None) or "created" not in doc:
+        if doc.get("created") is None:
             doc["created"] = self.now
-        doc.setdefault("livemode", False)
+        if contract.has(name, "livemode"):
+            doc["livemode"] = False
         doc = _ordered(doc)
         try:
             cursor = self.sql.execute(

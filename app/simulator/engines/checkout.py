@@ -166,7 +166,7 @@ def pay(tx: Transaction, session: Doc, method: Doc | None, details: Doc) -> Stri
         )
     held = session["customer_details"] or {}
     address = {k: (details.get("address") or {}).get(k) or None for k in NO_ADDRESS}
-    person = {
+    person: Doc = {
         "address": address, "business_name": None, "email": details.get("email") or held.get("email"),
         "individual_name": None, "name": details.get("name"), "phone": details.get("phone"), "tax_exempt": "none",
         "tax_ids": [],

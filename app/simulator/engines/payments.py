@@ -75,7 +75,7 @@ def resolve_challenge(tx: Transaction, intent: Doc, *, approved: bool) -> Stripe
     )
 
 
-def _challenge(tx: Transaction, intent: Doc) -> None:
+def _challenge(tx: Transaction, intent: Doc) -> StripeError | None:
     url = f"{tx.base_url}/c/3ds/{intent['id']}"
     action = {
         "type": "redirect_to_url",
@@ -88,6 +88,7 @@ def _challenge(tx: Transaction, intent: Doc) -> None:
         }
     tx.update(intent, status="requires_action", next_action=action)
     tx.emit("payment_intent.requires_action", intent)
+    return None
 
 
 def _charge(tx: Transaction, intent: Doc, method: Doc, card: cards.Card) -> StripeError | None:
@@ -269,7 +270,7 @@ _DEBIT_DETAILS: Doc = {
 # ---------------------------------------------------------------------------------- methods that take days
 
 
-def _debit(tx: Transaction, intent: Doc, method: Doc) -> None:
+def _debit(tx: Transaction, intent: Doc, method: Doc) -> StripeError | None:
     charge = _charge_row(
         tx, intent, method, "pending", captured=True, outcome=_outcome(cards.BY_NUMBER["4242424242424242"])
     )
@@ -277,6 +278,7 @@ def _debit(tx: Transaction, intent: Doc, method: Doc) -> None:
     tx.emit("payment_intent.processing", intent)
     tx.emit("charge.pending", charge)
     tx.schedule(tx.now + DELAY_OF_DEBIT, "payment_intent.debit", intent["id"])
+    return None
 
 
 @timed("payment_intent.debit")

@@ -42,7 +42,7 @@ def refunds(tx: Transaction, params: Doc, charge: str) -> Doc:
 def update(tx: Transaction, params: Doc, charge: str) -> Doc:
     """Note on a charge."""
     doc = tx.find("charge", charge)
-    changes = {
+    changes: Doc = {
         k: unset(params[k])
         for k in ("description", "receipt_email", "shipping", "transfer_group")
         if k in params

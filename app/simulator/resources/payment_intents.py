@@ -18,8 +18,7 @@ payment_intent = Resource(
     "pi_",
     index=("customer", "status"),
     absent=frozenset(
-        {"allowed_payment_method_types", "hooks", "payment_details", "payment_record", "presentment_details",
-         "managed_payments"}
+        {"allowed_payment_method_types", "hooks", "payment_details", "payment_record", "presentment_details"}
     ),
 )  # fmt: skip
 lists("payment_intent", "/v1/payment_intents")
@@ -126,11 +125,11 @@ def update(tx: Transaction, params: Doc, intent: str) -> Doc:
     doc = tx.find("payment_intent", intent, "intent", status=404)
     if {"amount", "currency", "payment_method", "customer"} & params.keys():
         payments.expect(doc, payments.OPEN, "updated")
-    changes = _notes(params) | {"metadata": merged(doc, params)}
+    changes: Doc = _notes(params) | {"metadata": merged(doc, params)}
     if "currency" in params:
         changes["currency"] = currency_of(params["currency"])
     if "amount" in params:
-        check_amount(params["amount"], changes.get("currency", doc["currency"]))
+        check_amount(params["amount"], str(changes.get("currency", doc["currency"])))
         changes["amount"] = params["amount"]
     if "customer" in params:
         changes["customer"] = tx.find("customer", params["customer"], "customer")["id"]

@@ -98,7 +98,7 @@ def _amounts(params: Doc) -> tuple[int | None, str | None]:
         raise invalid(
             "Prices require an `unit_amount` or `unit_amount_decimal` parameter to be set.", "unit_amount"
         )
-    exact = Decimal(amount) if decimal is None else decimal
+    exact = Decimal(amount or 0) if decimal is None else decimal
     if exact < 0:
         raise invalid(
             "This value must be greater than or equal to 0.", "unit_amount", "parameter_invalid_integer"

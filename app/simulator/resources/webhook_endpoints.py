@@ -45,7 +45,7 @@ def new_endpoint(tx: Transaction, params: Doc, *, secret: str | None = None) -> 
 def update(tx: Transaction, params: Doc, webhook_endpoint: str) -> Doc:
     """Change address, events, description, or switch it off and on."""
     doc = tx.find("webhook_endpoint", webhook_endpoint)
-    changes = {k: unset(params[k]) for k in ("url", "enabled_events", "description") if k in params}
+    changes: Doc = {k: unset(params[k]) for k in ("url", "enabled_events", "description") if k in params}
     if "url" in changes:
         _check_url(changes["url"])
     if "disabled" in params:
