@@ -89,7 +89,7 @@ def test_make_run_opens_closes_and_keeps_its_data(
 
     engine = sa.create_engine(f"sqlite:///{first_run.place / 'shop.db'}", poolclass=sa.NullPool)
     with engine.begin() as connection:
-        offers = connection.execute(sa.text("SELECT id, slug FROM offer ORDER BY id")).all()
+        offers = connection.execute(sa.text("SELECT id, slug FROM offers ORDER BY id")).all()
         connection.execute(sa.text("UPDATE shop SET clock_offset_seconds = 60"))
     assert offers
 
@@ -101,7 +101,7 @@ def test_make_run_opens_closes_and_keeps_its_data(
     first_run.start()
     wait.until(first_run.opened, "make run says it is open again", seconds=40)
     with engine.begin() as connection:
-        assert connection.execute(sa.text("SELECT id, slug FROM offer ORDER BY id")).all() == offers
+        assert connection.execute(sa.text("SELECT id, slug FROM offers ORDER BY id")).all() == offers
         assert connection.execute(sa.text("SELECT clock_offset_seconds FROM shop")).scalar() == 60
     first_run.interrupt()
 
