@@ -131,7 +131,7 @@ def answer(error: AppError) -> Response:
         money=error.money,
         what_next=error.what_next or sentence.what_next,
         reference=g.get("request_id", ""),
-        action=("/", _("Go to the front page")),
+        action=(_("Go to the front page"), "/"),
     )
     return make_response(page, error.status)
 

@@ -54,6 +54,6 @@ def content_policy(settings: Settings) -> str:
             "frame-ancestors 'none'",
             "base-uri 'none'",
             "require-trusted-types-for 'script'",
-            "trusted-types countinghouse",
+            "trusted-types 'none'",
         )
     )

@@ -20,7 +20,8 @@ SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 INTERVALS = ("month", "year")
 MERCHANT_REQUIRED = ("name", "support_email", "currency")
 MERCHANT_KEYS = {
-    "name", "address", "vat_id", "support_email", "time_zone", "currency", "terms_url", "statement_descriptor",
+    "name", "about", "address", "vat_id", "support_email", "time_zone", "currency", "terms_url",
+    "statement_descriptor",
 }  # fmt: skip
 
 

@@ -19,7 +19,17 @@ from app.errors import AppError
 from app.extensions import db
 from app.fraud import screen
 from app.fraud.signals import Signals
-from app.models import HistoryEntry, OfferKind, Order, OrderState, Price, PromotionCode, Step, StripeCall
+from app.models import (
+    HistoryEntry,
+    Offer,
+    OfferKind,
+    Order,
+    OrderState,
+    Price,
+    PromotionCode,
+    Step,
+    StripeCall,
+)
 from app.models.order import WAITING
 
 SESSION_LIFETIME = timedelta(minutes=60)
@@ -270,6 +280,21 @@ def close(order: Order) -> None:
     """The order ended without payment."""
     stock.release(order)
     funnel.reached(order, Step.LEFT)
+
+
+def waiting_order(offer: Offer, visitor_hash: str) -> Order | None:
+    """This browser's latest order of the offer that still waits for payment."""
+    return db.session.scalar(
+        select(Order)
+        .where(
+            Order.visitor_hash == visitor_hash,
+            Order.offer_id == offer.id,
+            Order.state.in_(WAITING),
+            Order.session_expires_at > clock.now(),
+        )
+        .order_by(Order.id.desc())
+        .limit(1)
+    )
 
 
 def of_visitor(public_id: str, visitor_hash: str) -> Order | None:

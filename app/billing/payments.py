@@ -57,24 +57,35 @@ def succeed(payment: Payment, *, actor: str, at: datetime) -> None:
         _await_fee()
 
 
+def _ensure(intent: str, mirrored: dict[str, Any]) -> Payment | None:
+    """The payment of a PaymentIntent, made from the intent or charge that names it; None when it is not ours.
+
+    Raises Later when the order it names is not here (yet).
+    """
+    payment = _known(intent)
+    metadata = mirrored.get("metadata") or {}
+    if payment is not None or metadata.get("created_via") != "countinghouse":
+        return payment
+    order = db.session.scalar(
+        select(Order).where(Order.public_id == metadata.get("order_id", "")).with_for_update()
+    )
+    if order is None:
+        raise Later(f"{mirrored['id']} names an order that is not here")
+    # Whoever waited for the order's lock may find that the payment was made meanwhile.
+    return _known(intent) or _new(
+        intent, order, mirrored["currency"], mirrored["amount"], bool(mirrored["livemode"])
+    )
+
+
 def sync_intent(intent: dict[str, Any], *, actor: str) -> Payment | None:
     """Mirror a PaymentIntent onto its payment. None: not ours. Raises Later when its order is not here (yet).
 
     Page: https://docs.stripe.com/payments/paymentintents/lifecycle
     """
-    metadata = intent.get("metadata") or {}
-    if metadata.get("created_via") != "countinghouse":
-        return None
-    payment = _known(intent["id"])
+    payment = _ensure(intent["id"], intent)
     if payment is None:
-        order = db.session.scalar(
-            select(Order).where(Order.public_id == metadata.get("order_id", "")).with_for_update()
-        )
-        if order is None:
-            raise Later(f"{intent['id']} names an order that is not here")
-        payment = _known(intent["id"]) or _new(
-            intent["id"], order, intent["currency"], intent["amount"], bool(intent["livemode"])
-        )
+        return None
+    metadata = intent.get("metadata") or {}
     payment.stripe_metadata = dict(metadata)
     charge = intent.get("latest_charge")
     if charge:
@@ -115,13 +126,13 @@ def _expect_settlement(payment: Payment) -> None:
 
 
 def sync_charge(charge: dict[str, Any], *, actor: str) -> Payment | None:
-    """Mirror a charge: its id, how it was paid, and that its fee can be fetched. None: not ours."""
-    metadata = charge.get("metadata") or {}
+    """Mirror a charge: its id, how it was paid, and that its fee can be fetched. None: not ours.
+
+    Raises Later when its order is not here (yet).
+    """
     intent = charge.get("payment_intent")
-    payment = _known(intent) if intent else None
+    payment = _ensure(intent, charge) if intent else None
     if payment is None:
-        if metadata.get("created_via") == "countinghouse":
-            raise Later(f"{charge['id']} belongs to a payment that is not here")
         return None
     if charge["status"] == "failed" and payment.stripe_charge_id:
         return payment  # an earlier attempt's charge, told late

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import hmac
 from dataclasses import dataclass
 from typing import Any
 
 from flask import current_app
+from flask_babel import get_locale
 from flask_babel import gettext as _
 from sqlalchemy import select
 
 from app import clock, mail
 from app.billing import offers
+from app.crypto import lookup
 from app.extensions import db
 from app.models import HistoryEntry, Mail, Order, Receipt, ReceiptCounter
 from app.models.offer import Price
-from app.money import Money
+from app.models.order import WAITING
+from app.money import Money, format_rate
 from app.tasks import insert_or_ignore
 
 
@@ -26,15 +30,17 @@ def issue(order: Order) -> Receipt:
     if order.receipt is not None:
         return order.receipt
     now = clock.now()
-    db.session.execute(insert_or_ignore(ReceiptCounter).values(year=now.year, last=0))
+    # The year in which the merchant is: a receipt's number and the date printed on it agree.
+    year = now.astimezone(clock.zone(offers.merchant().get("time_zone", ""))).year
+    db.session.execute(insert_or_ignore(ReceiptCounter).values(year=year, last=0))
     counter = db.session.scalars(
         select(ReceiptCounter)
-        .where(ReceiptCounter.year == now.year)
+        .where(ReceiptCounter.year == year)
         .with_for_update()
         .execution_options(populate_existing=True)
     ).one()
     counter.last += 1
-    receipt = Receipt(number=f"{now.year}-{counter.last:06d}", issued_at=now, order=order)
+    receipt = Receipt(number=f"{year}-{counter.last:06d}", issued_at=now, order=order)
     db.session.add(receipt)
     db.session.flush()
     HistoryEntry.write(order, "receipt", subject=receipt.number, actor="countinghouse")
@@ -48,6 +54,19 @@ def issue(order: Order) -> Receipt:
         )
         HistoryEntry.write(order, "mail", subject="receipt", actor="countinghouse")
     return receipt
+
+
+def key_of(receipt: Receipt) -> str:
+    """What opens this one receipt in any browser: the mail's link carries it, because mail is read elsewhere."""
+    return lookup(f"receipt:{receipt.number}")[:32]
+
+
+def order_by_key(order_id: str, key: str) -> Order | None:
+    """The order whose receipt `key` opens; None for any other key."""
+    order = db.session.scalar(select(Order).where(Order.public_id == order_id))
+    if order is None or order.receipt is None:
+        return None
+    return order if hmac.compare_digest(key_of(order.receipt).encode(), key.encode()) else None
 
 
 @dataclass(frozen=True)
@@ -69,17 +88,21 @@ class Statement:
 
 
 def statement_of_quote(quote: offers.Quote) -> Statement:
-    """What will be charged, before it is."""
-    return _statement(
-        quote.price, quote.quantity, quote.subtotal, None, quote.tax, quote.total, _("To pay today")
+    """What will be charged, before it is; a plan's, each time it renews."""
+    label = {"month": _("Each month"), "year": _("Each year")}.get(
+        quote.price.interval or "", _("To pay today")
     )
+    return _statement(quote.price, quote.quantity, quote.subtotal, None, quote.tax, quote.total, label)
 
 
 def statement_of(order: Order) -> Statement:
     """What was charged once it is settled, what is asked until then."""
     total = order.settled if order.settled is not None else order.total
     tax = order.settled_tax if order.settled_tax is not None else order.tax
-    label = _("Paid") if order.settled is not None else _("To pay today")
+    if order.settled is not None:
+        label = _("Paid")
+    else:
+        label = _("To pay today") if order.state in WAITING else _("Total")
     return _statement(order.price, order.quantity, order.subtotal, order.discount, tax, total, label)
 
 
@@ -93,7 +116,7 @@ def _statement(
     rate = price.tax_rate
     if rate is None:
         return Statement(lines, label, total)
-    tax_line = Line(f"{rate.name} {rate.percentage.normalize():f} %", tax)
+    tax_line = Line(f"{rate.name} {format_rate(rate.percentage, str(get_locale() or 'en'))}", tax)
     if rate.inclusive:
         return Statement(lines, label, total, inside=tax_line)
     return Statement([*lines, tax_line], label, total)
@@ -113,5 +136,5 @@ def _receipt_context(message: Mail) -> dict[str, Any]:
         "order": order,
         "receipt": receipt,
         "statement": statement_of(order),
-        "order_url": f"{settings.public_url}/checkout/{order.public_id}/receipt",
+        "receipt_url": f"{settings.public_url}/checkout/{order.public_id}/receipt?key={key_of(receipt)}",
     }

@@ -14,7 +14,7 @@ from app.tasks import insert_or_ignore
 def ages(object_keys: Collection[str]) -> dict[str, int]:
     """The second of the state we hold of each object; objects never seen are left out."""
     query = select(SyncState.object_key, SyncState.as_of).where(SyncState.object_key.in_(object_keys))
-    return dict(db.session.execute(query).tuples().all())
+    return {row.object_key: row.as_of for row in db.session.execute(query)}
 
 
 def take_ticket(object_key: str) -> int:
