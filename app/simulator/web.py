@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException
 
 from app.money import Money, format_money
 from app.simulator import (
+    contract,
     faults,
     resources,  # noqa: F401 - registers every resource
 )
@@ -24,6 +25,7 @@ from app.simulator.pages import pages
 from app.simulator.resources.webhook_endpoints import new_endpoint
 from app.simulator.schedule import Schedule
 from app.simulator.store import Store
+from app.simulator.transaction import Transaction, shown
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -61,6 +63,12 @@ def create_simulator(settings: Settings) -> Flask:
             if not any(e["url"] == url for e in tx.scan("webhook_endpoint")):
                 new_endpoint(tx, {"url": url, "enabled_events": ["*"]}, secret=secret)
 
+    def look_at(tx: Transaction) -> None:
+        for event in tx.events:
+            door.violations += [f"event {event['type']}: {p}" for p in contract.answer_problems(shown(event))]
+
+    if settings.check:
+        store.after_commit.append(look_at)
     app.extensions |= {
         "store": store, "courier": courier, "door": door, "schedule": schedule, "configure": configure
     }  # fmt: skip
