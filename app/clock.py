@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
+from zoneinfo import ZoneInfo
 
 _offset = timedelta()
 
@@ -26,6 +27,14 @@ def timestamp() -> int:
 def from_timestamp(seconds: int) -> datetime:
     """The aware UTC moment of one of Stripe's timestamps."""
     return datetime.fromtimestamp(seconds, UTC)
+
+
+def zone(name: str) -> tzinfo:
+    """The merchant's time zone by its name; UTC where the name is empty or this machine does not know it."""
+    try:
+        return ZoneInfo(name) if name else UTC
+    except (LookupError, ValueError, OSError):
+        return UTC
 
 
 def travel_to(offset: timedelta) -> None:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any
 
 from babel.dates import format_date, format_datetime
+from babel.numbers import get_currency_name
 from flask import Flask, current_app, g, request
 from flask_babel import get_locale
 from flask_babel import gettext as _
 from sqlalchemy.exc import SQLAlchemyError
 
+from app import clock
 from app.extensions import db
-from app.money import Money, format_money
+from app.models import TaxRate
+from app.money import Money, format_money, format_rate
 
 
 def init_app(app: Flask) -> None:
     app.add_template_filter(money, "money")
     app.add_template_filter(when, "when")
+    app.add_template_filter(currency_name, "currency_name")
+    app.add_template_filter(tax_name, "tax_name")
     app.context_processor(_page)
 
 
@@ -29,16 +34,29 @@ def money(value: Money | None, code: bool = False) -> str:
 
 
 def when(value: datetime | None, style: str = "date") -> str:
-    """`date`: 20 December 2026 · `datetime`: with the time in UTC, said so · `short`: 20 Dec, 14:02."""
+    """`date`: 20 December 2026, where the merchant is · `datetime`: with the time in UTC, said so · `short`:
+    20 Dec, 14:02 (UTC).
+    """
     if value is None:
         return str(_("not yet known"))
     locale = str(get_locale() or "en")
     locale = "en_GB" if locale == "en" else locale
     if style == "date":
-        return format_date(value, "long", locale=locale)
+        return format_date(value.astimezone(merchant().zone), "long", locale=locale)
     if style == "short":
         return format_datetime(value, "d MMM, HH:mm", locale=locale)
     return format_datetime(value, "d MMMM y, HH:mm", locale=locale) + " UTC"
+
+
+def currency_name(code: str) -> str:
+    """The currency's name in the reader's language, as a choice is labelled: Euro, Japanese Yen."""
+    name = get_currency_name(code.upper(), locale=str(get_locale() or "en"))
+    return name[:1].upper() + name[1:]
+
+
+def tax_name(rate: TaxRate) -> str:
+    """A tax as it is named on a price: VAT 19%."""
+    return f"{rate.name} {format_rate(rate.percentage, str(get_locale() or 'en'))}"
 
 
 class Merchant:
@@ -46,11 +64,12 @@ class Merchant:
 
     def __init__(self, block: dict[str, Any]) -> None:
         self.name: str = block.get("name", "Countinghouse")
+        self.about: str = block.get("about", "")
         self.address: list[str] = block.get("address", [])
         self.vat_id: str = block.get("vat_id", "")
         self.support_email: str = block.get("support_email", "")
         self.terms_url: str = block.get("terms_url", "")
-        self.time_zone: str = block.get("time_zone", "UTC")
+        self.zone: tzinfo = clock.zone(block.get("time_zone", ""))
         self.currency: str = block.get("currency", "")
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
 
 from babel import Locale
-from babel.numbers import format_currency, get_currency_symbol
+from babel.numbers import format_currency, format_percent, get_currency_symbol
 
 ZERO_DECIMAL = frozenset(
     ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"]
@@ -143,6 +143,13 @@ def format_money(money: Money, locale: str = "en", *, code: bool = False) -> str
         decimal_quantization=True,
     )
     return ("\u2212" if money.amount < 0 else "") + text
+
+
+def format_rate(rate: Decimal, locale: str = "en") -> str:
+    """A tax rate of `rate` per cent as a reader of `locale` writes it: 19%, 8.1%; 19 % in German."""
+    loc = Locale.parse(locale, sep="-" if "-" in locale else "_")
+    pattern = loc.percent_formats[None].pattern.replace("0", "0.####", 1)
+    return str(format_percent(rate / 100, format=pattern, locale=loc))
 
 
 def symbol(currency: str, locale: str = "en") -> str:

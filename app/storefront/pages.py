@@ -6,14 +6,17 @@ import secrets
 from urllib.parse import urlsplit
 
 from flask import Blueprint, abort, current_app, render_template, request, session
-from flask_babel import get_locale
+from flask_babel import get_locale, ngettext
+from flask_babel import gettext as _
+from werkzeug.datastructures import MultiDict
 
 from app import health
-from app.billing import funnel, offers, receipts
+from app.billing import checkout, funnel, offers, receipts
 from app.billing.catalog import INTERVALS
 from app.extensions import db, writing
-from app.models import Offer, OfferKind
-from app.storefront.forms import WHOLE, CheckoutForm
+from app.fraud.signals import visitor_hash
+from app.models import Offer, OfferKind, Price
+from app.storefront.forms import CheckoutForm
 
 GUARD = "public"
 blueprint = Blueprint("storefront", __name__)
@@ -40,9 +43,11 @@ def choices() -> tuple[str, str, list[str]]:
 def home() -> str:
     currency, interval, available = choices()
     _remember_source()
-    shown = [(offer, offers.price_of(offer, currency, interval)) for offer in offers.on_sale()]
+    every = offers.on_sale()
+    shown = [(offer, offers.price_of(offer, currency, interval)) for offer in every]
     return render_template(
         "storefront/home.html",
+        offers=every,
         plans=[(o, offers.quote(p, 1)) for o, p in shown if p and o.kind == OfferKind.PLAN],
         products=[(o, offers.quote(p, 1)) for o, p in shown if p and o.kind == OfferKind.PRODUCT],
         currency=currency,
@@ -53,50 +58,68 @@ def home() -> str:
 
 
 @blueprint.get("/offers/<slug>")
-def offer(slug: str) -> str:
-    found = offers.by_slug(slug)
-    if found is None:
-        abort(404)
+def offer(slug: str) -> tuple[str, int]:
+    """One offer. `?quantity=` shows what that many come to; one that cannot be bought is told beside the field."""
+    found = offers.by_slug(slug) or abort(404)
     currency, interval, available = choices()
-    price = offers.price_of(found, currency, interval)
     _remember_source()
-    with writing():
-        funnel.seen(found, session.get("source", {}))
-        db.session.commit()
-    quantity = request.args.get("quantity", "1")
-    chosen = int(quantity) if WHOLE.fullmatch(quantity) else 1
-    return offer_page(found, offers.quote(price, chosen) if price else None, currency, interval, available)
+    typed = request.args.getlist("quantity")
+    form = CheckoutForm(formdata=MultiDict({"quantity": typed}) if typed else None)
+    if typed:
+        form.quantity.validate(form)
+    else:
+        with writing():
+            funnel.seen(found, session.get("source", {}))
+            db.session.commit()
+    return offer_page(found, currency, interval, available, form=form)
 
 
 def offer_page(
-    found: Offer,
-    quote: offers.Quote | None,
-    currency: str,
-    interval: str,
-    available: list[str],
-    *,
-    form: CheckoutForm | None = None,
-) -> str:
-    """One offer with its quote and the form that buys exactly that quote; `form` carries what was sent wrongly."""
-    if form is None:
-        form = CheckoutForm(formdata=None)
-        form.quantity.data = str(quote.quantity) if quote else "1"
+    found: Offer, currency: str, interval: str, available: list[str], *, form: CheckoutForm
+) -> tuple[str, int]:
+    """One offer, the total of the quantity in `form`, and the form that buys exactly that; 422 with its errors."""
+    price = offers.price_of(found, currency, interval)
+    quote = _quote(found, price, form) if price else None
+    form.price.data = price.lookup_key if price else ""
+    form.seen_total.data = str(quote.total.amount) if quote else ""
     form.decision_key.data = secrets.token_urlsafe(24)
-    if quote is not None:
-        form.price.data = quote.price.lookup_key
-        form.seen_total.data = str(quote.total.amount)
-    return render_template(
+    errors = {name: str(messages[0]) for name, messages in form.errors.items() if name == "quantity"}
+    page = render_template(
         "storefront/offer.html",
         offer=found,
+        each=offers.quote(price, 1) if price else None,
         quote=quote,
         statement=receipts.statement_of_quote(quote) if quote else None,
+        waiting=checkout.waiting_order(found, visitor_hash()) if "visitor" in session else None,
         form=form,
-        errors={name: messages[0] for name, messages in form.errors.items()},
+        errors=errors,
         currency=currency,
         interval=interval,
         currencies=available,
         intervals=INTERVALS,
     )
+    return page, 422 if errors else 200
+
+
+def _quote(found: Offer, price: Price, form: CheckoutForm) -> offers.Quote | None:
+    """What the form's quantity comes to; None, with the reason as the field's error, where it cannot be bought."""
+    form.quantity.data = form.quantity.data or "1"
+    if form.quantity.errors:
+        return None
+    quote = offers.quote(price, int(form.quantity.data))
+    if found.available is not None and quote.quantity > found.available > 0:
+        form.quantity.errors = [
+            ngettext(
+                "Only %(num)s is left: enter 1",
+                "Only %(num)s are left: enter a number from 1 to %(num)s",
+                found.available,
+            )
+        ]
+        return None
+    if quote.too_large:
+        form.quantity.errors = [_("This total cannot be charged in one payment: enter a smaller number")]
+        return None
+    return quote
 
 
 @blueprint.get("/help")

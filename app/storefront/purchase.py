@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, NoReturn
 
 from flask import Response, abort, g, make_response, redirect, render_template, request, session, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
-from app import gateway
+from app import clock, gateway
 from app.billing import checkout, offers, receipts, settlement
+from app.billing.catalog import INTERVALS
 from app.errors import AppError
 from app.extensions import db, limiter, writing
 from app.fraud.signals import visitor_hash
@@ -27,6 +28,8 @@ SESSION_ID = re.compile(r"cs_(test|live)_[A-Za-z0-9]{8,200}")
 def buy() -> BaseResponse | tuple[str, int]:
     """One decision: order stored, session opened, on to Stripe. Sent twice, it leads to the same session."""
     form = CheckoutForm()
+    if "update" in request.form:
+        return _show_total(form)
     if not form.validate():
         return _ask_again(form)
     decision = checkout.Decision(
@@ -59,25 +62,31 @@ def _to_checkout(order: Order) -> BaseResponse:
     return redirect(url, 303)
 
 
+def _show_total(form: CheckoutForm) -> BaseResponse:
+    """“Update total”, where no script does it: back to the offer, at the quantity that was entered."""
+    price = offers.price_on_sale(form.price.data or "") or _unreadable()
+    quantity = (form.quantity.data or "")[:20]
+    slug, currency = price.offer.slug, price.currency
+    return redirect(url_for("storefront.offer", slug=slug, currency=currency, quantity=quantity), 303)
+
+
 def _ask_again(form: CheckoutForm) -> tuple[str, int]:
     """The offer's page with the message beside the field, at 422; 400 where what came is no form of ours."""
-    price = offers.price_on_sale(form.price.data or "")
-    if price is None or set(form.errors) - {"quantity"}:
-        raise AppError(
-            400,
-            _("That request could not be read"),
-            _("Go back to the offer, load the page again and press the button once more."),
-            money=_("No money was taken."),
-        )
-    found = offers.by_slug(price.offer.slug) or abort(404)
+    price = offers.price_on_sale(form.price.data or "") or _unreadable()
+    if set(form.errors) - {"quantity"}:
+        _unreadable()
     return pages.offer_page(
-        found,
-        offers.quote(price, 1),
-        price.currency,
-        price.interval or "month",
-        offers.currencies(),
-        form=form,
-    ), 422
+        price.offer, price.currency, price.interval or INTERVALS[0], offers.currencies(), form=form
+    )
+
+
+def _unreadable() -> NoReturn:
+    raise AppError(
+        400,
+        _("That request could not be read"),
+        _("Go back to the offer, load the page again and press the button once more."),
+        money=_("No money was taken."),
+    )
 
 
 def _confirm(changed: checkout.PriceChanged) -> str:
@@ -107,20 +116,22 @@ def checkout_return() -> BaseResponse:
     order = checkout.of_session(session_id, visitor_hash()) or abort(404)
     order_id = order.public_id
     with writing():
-        _settle_quietly(order_id)
-    return redirect(url_for("storefront.order", order_id=order_id), 303)
+        return _to_order(order_id)
 
 
-def _settle_quietly(order_id: str) -> None:
-    """Settle if Stripe answers; otherwise the page says what we know, and the webhook or sweeper settles."""
-    order = checkout.of_visitor(order_id, visitor_hash())
-    if order is None:
-        return
+def _to_order(order_id: str) -> BaseResponse:
+    """Settle, and show the order. Where Stripe does not answer the page says that we do not know yet, and the
+    webhook or the sweeper settles.
+    """
+    order = checkout.of_visitor(order_id, visitor_hash()) or abort(404)
+    unsure = None
     try:
         settlement.refresh(order, actor="return page")
         db.session.commit()
     except gateway.StripeFailure:
         db.session.rollback()
+        unsure = 1
+    return redirect(url_for("storefront.order", order_id=order_id, unsure=unsure), 303)
 
 
 @blueprint.get("/checkout/<order_id>")
@@ -139,11 +150,14 @@ def order_state(order_id: str) -> Response:
 
 @blueprint.get("/checkout/<order_id>/receipt")
 def receipt(order_id: str) -> str:
-    """The receipt, as mailed, for printing."""
-    found = checkout.of_visitor(order_id, visitor_hash()) or abort(404)
-    if found.receipt is None:
+    """The receipt, as mailed, for printing: for the browser that bought, and for whoever has the mail's link."""
+    found = checkout.of_visitor(order_id, visitor_hash()) or receipts.order_by_key(
+        order_id, request.args.get("key", "")
+    )
+    if found is None or found.receipt is None:
         abort(404)
-    return render_template("storefront/receipt.html", receipt=found.receipt, **_view(found))
+    own = found.visitor_hash == visitor_hash()
+    return render_template("storefront/receipt.html", receipt=found.receipt, own=own, **_view(found))
 
 
 @blueprint.get("/checkout/<order_id>/cancelled")
@@ -159,15 +173,25 @@ def cancelled(order_id: str) -> BaseResponse | str:
 def resume(order_id: str) -> BaseResponse:
     """On to the same session; also for an order whose session could not be opened at first."""
     found = checkout.of_visitor(order_id, visitor_hash()) or abort(404)
+    if (
+        found.state == OrderState.OPEN
+        and found.session_expires_at
+        and found.session_expires_at <= clock.now()
+    ):
+        return _to_order(order_id)
     return _to_checkout(found)
 
 
 @blueprint.post("/checkout/<order_id>/cancel")
 def cancel(order_id: str) -> BaseResponse:
-    """Let the order go: its session ends and what was reserved is free again."""
+    """Let the order go: its session ends and what was reserved is free again. Where a payment came first, the
+    order's page says so.
+    """
     found = checkout.of_visitor(order_id, visitor_hash()) or abort(404)
-    checkout.cancel(found)
+    cancelled = checkout.cancel(found)
     db.session.commit()
+    if not cancelled:
+        return _to_order(order_id)
     return redirect(url_for("storefront.cancelled", order_id=order_id), 303)
 
 
@@ -178,5 +202,6 @@ def _view(order: Order) -> dict[str, Any]:
         "offer": order.offer,
         "statement": receipts.statement_of(order),
         "payment": order.payments[-1] if order.payments else None,
+        "unsure": "unsure" in request.args,
         "waiting": order.state in (OrderState.PENDING, OrderState.OPEN, OrderState.PROCESSING),
     }
