@@ -18,6 +18,7 @@ from app.simulator.schedule import Schedule
 from app.simulator.store import Store
 from app.simulator.transaction import shown
 
+LONGEST = 20 * 366 * 86400
 control = Blueprint("control", __name__, url_prefix="/_sim")
 
 
@@ -91,7 +92,7 @@ def clock() -> Response:
     """What time it is here."""
     held = _part("store").clock
     return _json(
-        {"now": int(held.now()), "offset": 0 if held.frozen else int(held.offset), "frozen": held.frozen}
+        {"now": int(held.now()), "offset": 0 if held.frozen else round(held.offset), "frozen": held.frozen}
     )
 
 
@@ -99,25 +100,26 @@ def clock() -> Response:
 def advance() -> Response:
     """Move the clock forward: `advance` seconds, or `to` a unix time, or to an `offset` from real time."""
     given = _given()
-    store: Store = _part("store")
-    now = store.clock.now()
+    clock = _part("store").clock
     try:
         if "to" in given:
-            moment = int(given["to"])
-        elif "offset" in given and not store.clock.frozen:
-            moment = int(now - store.clock.offset + int(given["offset"]))
+            seconds = int(given["to"]) - clock.now()
+        elif "offset" in given and not clock.frozen:
+            seconds = int(given["offset"]) - clock.offset
         else:
-            moment = int(now + int(given["advance"]))
+            seconds = int(given["advance"])
     except (KeyError, TypeError, ValueError):
         raise invalid(
             "say `advance` (seconds), `to` (unix time) or `offset` (seconds from real time)"
         ) from None
-    if moment < int(now) - 1:
+    if seconds < -1:
         raise invalid("the clock only goes forward")
-    if moment > now + 20 * 366 * 86400:
+    if seconds > LONGEST:
         raise invalid("at most twenty years at once")
-    steps = _part("schedule").advance(moment)
-    return _answer({"now": int(store.clock.now()), "offset": int(store.clock.offset), "steps": steps})
+    steps = _part("schedule").advance(max(0, seconds))
+    return _answer(
+        {"now": int(clock.now()), "offset": 0 if clock.frozen else round(clock.offset), "steps": steps}
+    )
 
 
 @control.post("/fail")
@@ -200,8 +202,7 @@ def resolve(identifier: str) -> Response:
 @control.post("/settle")
 def settle() -> Response:
     """Do now what is a moment away: fees of charges already made."""
-    store: Store = _part("store")
-    return _answer({"steps": _part("schedule").advance(int(store.clock.now()) + 1)})
+    return _answer({"steps": _part("schedule").advance(1)})
 
 
 @control.get("/requests")

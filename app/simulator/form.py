@@ -6,7 +6,7 @@ import re
 from typing import Any
 from urllib.parse import parse_qsl
 
-from app.simulator.errors import invalid
+from app.simulator.errors import StripeError, invalid
 
 _PART = re.compile(r"\[([^\]]*)\]")
 MAX_BYTES = 1_000_000
@@ -17,7 +17,7 @@ MAX_DEPTH = 12
 def decode(raw: bytes) -> dict[str, Any]:
     """The parameters of a form body or query string; a body that is not one raises a 400."""
     if len(raw) > MAX_BYTES:
-        raise invalid("Request body is too large.")
+        raise StripeError(413, "Request body is too large.")
     try:
         text = raw.decode("utf-8")
         pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)

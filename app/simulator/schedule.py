@@ -74,14 +74,16 @@ class Schedule:
             tx.sql.execute("RELEASE step")
         return True
 
-    def advance(self, moment: int) -> int:
-        """Move the clock forward to `moment`, doing all work in between in its order; returns the steps taken."""
+    def advance(self, seconds: float) -> int:
+        """Move the clock forward, doing all work on the way in its order; returns the steps taken."""
         with self._turn:
+            clock = self.store.clock
+            target, moment = clock.offset + seconds, int(clock.now() + seconds)
             steps = 0
             while self._step(moment):
                 steps += 1
                 self.courier.drain(PATIENCE)
-            self.store.travel(moment)
+            self.store.shift(target)
             return steps
 
     def advance_clock(self, clock: str, moment: int) -> int:

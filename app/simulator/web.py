@@ -48,7 +48,7 @@ class Settings:
 def create_simulator(settings: Settings) -> Flask:
     """The app, with its threads not yet started: call `start` in the process that serves."""
     app = Flask(__name__, root_path=str(ROOT), static_url_path="/static")
-    app.config.update(MERCHANT=settings.merchant, MAX_CONTENT_LENGTH=2_000_000)
+    app.config.update(MERCHANT=settings.merchant, MAX_CONTENT_LENGTH=16_000_000)
     store = Store(settings.database, seed=settings.seed, start=settings.start)
     store.base_url = settings.base_url
     courier = Courier(store)
