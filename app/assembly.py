@@ -130,8 +130,9 @@ def _bind_extensions(app: Flask, settings: Settings) -> None:
         app,
         SQLAlchemyUserDatastore(db, User, Role, WebAuthn),
         register_blueprint=True,
-        login_form=account.LoginForm,
+        **account.security_parts(),
     )
+    account.init_app(app, security)
 
 
 def _locale() -> str:

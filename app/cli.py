@@ -6,16 +6,18 @@ import json
 import secrets
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 from cryptography.fernet import Fernet
 from flask import Flask, current_app
 from flask.cli import AppGroup
 from flask_security import hash_password
-from flask_security.recoverable import generate_reset_password_token
+from flask_security.mail_util import EmailValidateException
 
 from app import audit as audit_log
 from app import demo, gateway, queue, tasks
+from app.account import reset
 from app.billing import catalog, catalog_sync, events
 from app.extensions import db, mean_to_write, security
 from app.fraud import lists
@@ -86,20 +88,30 @@ def simulator(options: tuple[str, ...]) -> None:
 @click.argument("email")
 @click.argument("role", type=click.Choice(STAFF_ROLES))
 def users_grant(email: str, role: str) -> None:
-    """Give EMAIL a staff role and print a one-time link to set a password."""
+    """Give EMAIL the staff role ROLE, instead of any it had, and print a one-time link to set a password."""
     mean_to_write()
-    store = security.datastore
-    user = store.find_user(email=email, case_insensitive=True)
+    try:
+        address = security.mail_util.normalize(email)
+    except EmailValidateException as error:
+        raise click.ClickException(
+            f"{email!r} is not an email address; use one like name@example.com."
+        ) from error
+    store: Any = security.datastore
+    user = store.find_user(email=address, case_insensitive=True)
     if user is None:
-        user = store.create_user(email=email, password=hash_password(secrets.token_urlsafe(32)))
-    store.find_or_create_role(role)
-    store.add_role_to_user(user, role)
+        user = store.create_user(email=address, password=hash_password(secrets.token_urlsafe(32)))
+    before = user.staff_role
+    for held in [each for each in user.roles if each.name in STAFF_ROLES]:
+        store.remove_role_from_user(user, held)
+    store.add_role_to_user(user, store.find_or_create_role(role))
     db.session.flush()
-    audit_log.record("user.grant", f"user:{user.id}", actor="operator", role=role)
-    token = generate_reset_password_token(user)  # type: ignore[no-untyped-call]  # Flask-Security's own
+    audit_log.record("user.grant", f"user:{user.id}", actor="operator", role=role, before=before)
+    link = reset.link(user)
     db.session.commit()
-    base = current_app.config["SETTINGS"].public_url
-    click.echo(f"{role} granted. Set a password within an hour at:\n{base}/reset/{token}")
+    change = f", {before} until now" if before not in (None, role) else ""
+    click.echo(
+        f"{user.email} is {role}{change}.\nSet a password with this link; it works once, for an hour:\n{link}"
+    )
 
 
 @audit.command("verify")

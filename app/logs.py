@@ -65,5 +65,5 @@ def configure(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for chatty in ("urllib3", "alembic", "stripe", "fontTools", "css_inline"):
+    for chatty in ("urllib3", "alembic", "stripe", "fontTools", "css_inline", "flask-limiter"):
         logging.getLogger(chatty).setLevel("WARNING")
