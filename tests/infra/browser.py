@@ -15,7 +15,7 @@ from tests.infra.stack import Stack, running
 
 OpenPage = Callable[..., Page]
 
-_ARGUMENTS = [
+ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -80,7 +80,7 @@ def executable() -> str:
 def chromium() -> Iterator[Browser]:
     """One browser for all tests of this process; each test opens contexts of its own."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable(), args=_ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=executable(), args=ARGUMENTS)
         yield browser
         browser.close()
 
