@@ -94,6 +94,7 @@ class Stack:
             "WEB_BIND": f"127.0.0.1:{self.web_port}",
             "WEB_WORKERS": str(self.workers),
             "WEB_THREADS": str(self.threads),
+            "LOG_LEVEL": "INFO",
             **self.settings,
         }
 
@@ -110,25 +111,24 @@ class Stack:
         return run.OUT / "logs" / self.name / f"{role}.log"
 
     def start(self, role: str) -> None:
-        """Start the process and wait until it serves (the worker: until it stands)."""
+        """Start the process and wait until it serves (the worker: until it says so in its log)."""
         log = self.log(role)
         if role not in self.marks:
             log.unlink(missing_ok=True)
             self.marks[role] = 0
-        process = run.spawn(self.command(role), log, cwd=run.ROOT, env=self.environment())
-        self.processes[role] = process
-        health = {"simulator": f"{self.simulator_url}/_sim/health", "web": f"{self.base_url}/healthz"}.get(
-            role
-        )
-        if health:
-            wait.until(lambda: self._serves(role, health), f"{role} answers {health}", seconds=30)
+        before = log.stat().st_size if log.exists() else 0
+        self.processes[role] = run.spawn(self.command(role), log, cwd=run.ROOT, env=self.environment())
+        ready = {
+            "simulator": lambda: _answers(f"{self.simulator_url}/_sim/health"),
+            "web": lambda: _answers(f"{self.base_url}/healthz"),
+            "worker": lambda: b"worker_started" in log.read_bytes()[before:],
+        }[role]
+        wait.until(lambda: self._stands(role) and ready(), f"{role} is ready", seconds=30)
 
-    def _serves(self, role: str, url: str) -> bool:
+    def _stands(self, role: str) -> bool:
         if (code := self.processes[role].poll()) is not None:
             raise AssertionError(f"{role} ended with {code} at its start:\n{self.tail(role)}")
-        with suppress(URLError, HTTPException, OSError), urlopen(url, timeout=2) as answer:
-            return answer.status == 200
-        return False
+        return True
 
     def kill(self, role: str) -> None:
         """SIGKILL to the process and all it forked; nothing of it runs when this returns."""
@@ -214,3 +214,9 @@ class Stack:
         with self.log(role).open("rb") as file:
             file.seek(self.marks.get(role, 0))
             return file.read().decode(errors="replace")[-characters:]
+
+
+def _answers(url: str) -> bool:
+    with suppress(URLError, HTTPException, OSError), urlopen(url, timeout=2) as answer:
+        return answer.status == 200
+    return False
