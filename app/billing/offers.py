@@ -74,14 +74,19 @@ def by_slug(slug: str) -> Offer | None:
 
 
 def price_on_sale(lookup_key: str) -> Price | None:
-    """The active price of that key, of an active offer."""
+    """The active price that key stands for: where the merchant has changed a price since a page named it, the
+    one that took its place. None where the offer, or that price without another, is no longer sold.
+    """
     query = (
         select(Price)
         .join(Price.offer)
-        .where(Price.lookup_key == lookup_key, Price.active, Offer.active)
+        .where(Price.lookup_key == lookup_key, Offer.active)
         .options(joinedload(Price.offer), joinedload(Price.tax_rate))
     )
-    return db.session.scalar(query)
+    named = db.session.scalar(query)
+    if named is None or named.active:
+        return named
+    return price_of(named.offer, named.currency, named.interval)
 
 
 def price_of(offer: Offer, currency: str, interval: str | None) -> Price | None:
