@@ -90,7 +90,8 @@ def offer_page(
         each=offers.quote(price, 1) if price else None,
         quote=quote,
         statement=receipts.statement_of_quote(quote) if quote else None,
-        waiting=checkout.waiting_order(found, visitor_hash()) if "visitor" in session else None,
+        # Drawn with the page, not with the press: a press whose answer is lost is known again when repeated.
+        waiting=checkout.waiting_order(found, visitor_hash()),
         form=form,
         errors=errors,
         currency=currency,
