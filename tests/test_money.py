@@ -33,7 +33,8 @@ def test_major_units_go_there_and_back(amount: int, currency: str) -> None:
 def test_sums_are_exact(one: int, other: int, currency: str) -> None:
     a, b = Money(one, currency), Money(other, currency)
     assert (a + b) - b == a
-    assert -(-a) == a
+    opposite = -a
+    assert -opposite == a
     assert a * 3 == a + a + a
     assert (a < b) == (one < other)
     assert (a <= b) == (one <= other)
