@@ -404,9 +404,6 @@ def test_methods_that_take_days(shop, method, outcome, status):
     assert (waiting.status, waiting.payment_status) == ("complete", "unpaid")
     shop.simulator.control("clock", advance=4 * 86_400)
     assert shop.again(session).payment_status == status
-    assert shop.events()[-2 if status == "unpaid" else -3 :][0] in (
-        "payment_intent.payment_failed", "payment_intent.succeeded"
-    ) or True  # fmt: skip
     assert f"checkout.session.{outcome}" in shop.events()
     assert shop.events().index("checkout.session.completed") < shop.events().index(
         f"checkout.session.{outcome}"
