@@ -12,7 +12,7 @@ from tests.infra.stack import Stack
 
 PLACE = run.ROOT / "docs" / "images"
 OWNER, PASSWORD = "owner@example.com", "a long passphrase for a picture"
-VIEW = {"width": 1280, "height": 860}
+VIEW = {"width": 1440, "height": 900}
 
 
 def buy(page: Page, slug: str, **person: str) -> None:
@@ -46,8 +46,8 @@ def take(stack: Stack, page: Page, place: Path) -> list[Path]:
         taken.append(place / f"{name}.png")
         page.screenshot(path=taken[-1])
 
-    page.goto("/")
-    shoot("shop")
+    page.goto(f"/offers/{slug}")
+    shoot("offer")
     for name in ("Ada Lindqvist", "Jun Mori", "Marta Keller"):
         buy(page, slug, name=name, email=f"{name.split()[0].lower()}@example.com")
     order = page.url.rpartition("/")[2]
@@ -67,7 +67,13 @@ def main() -> int:
             sync_playwright() as playwright,
         ):
             browser = playwright.chromium.launch(executable_path=executable(), args=ARGUMENTS)
-            page = browser.new_page(base_url=stack.base_url, viewport=VIEW, reduced_motion="reduce")
+            page = browser.new_page(
+                base_url=stack.base_url,
+                viewport=VIEW,
+                color_scheme="light",
+                locale="en-GB",
+                reduced_motion="reduce",
+            )
             for file in take(stack, page, PLACE):
                 sys.stdout.write(f"{file.relative_to(run.ROOT)}\n")
             browser.close()
