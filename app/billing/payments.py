@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select
 
 from app import clock, gateway, tasks
-from app.billing import ledger
+from app.billing import funnel, ledger
 from app.extensions import db
 from app.models import Order, OrderState, Payment, PaymentState
 from app.queue import Later
@@ -144,7 +144,26 @@ def sync_charge(charge: dict[str, Any], *, actor: str) -> Payment | None:
     payment.card_brand, payment.card_last4 = card.get("brand"), card.get("last4")
     if charge.get("balance_transaction") and payment.net_amount is None:
         _await_fee()
+    measure(payment)
     return payment
+
+
+def measure(payment: Payment | None) -> None:
+    """Give the metrics one record per settled payment, once it is known how it was paid."""
+    if payment is None or payment.method is None or payment.order is None:
+        return
+    order = payment.order
+    if order.state != OrderState.PAID or order.settled_at is None:
+        return
+    funnel.measure(
+        "payment_processed",
+        payment.public_id,
+        amount=payment.gross_amount,
+        currency=payment.currency,
+        status=payment.state,
+        processing_ms=int((order.settled_at - order.created_at).total_seconds() * 1000),
+        method=payment.method,
+    )
 
 
 def _await_fee() -> None:

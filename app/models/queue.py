@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import Index, String
 from sqlalchemy.orm import Mapped, mapped_column
@@ -28,7 +28,9 @@ OPEN_STATES = (QueueState.WAITING, QueueState.RUNNING)
 
 
 class Queued:
-    """The columns that `queue.claim` works on."""
+    """The columns that `queue.claim` works on. Past its LEASE a row is taken from a worker that never finished."""
+
+    LEASE: ClassVar[timedelta]
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True)
     state: Mapped[QueueState] = mapped_column(String(16), default=QueueState.WAITING)
@@ -45,6 +47,7 @@ class Queued:
 
 class WebhookEvent(Queued, Model):
     __tablename__ = "webhook_events"
+    LEASE = timedelta(seconds=20)
     __table_args__ = (
         Index("ix_webhook_events_claim", "state", "run_at", "priority", "id"),
         Index("ix_webhook_events_object", "object_key", "state", "id"),
@@ -63,6 +66,7 @@ class WebhookEvent(Queued, Model):
 
 class ExecutionTask(Queued, Model):
     __tablename__ = "execution_tasks"
+    LEASE = timedelta(seconds=120)  # a mail server may take its time
     __table_args__ = (Index("ix_execution_tasks_claim", "state", "run_at", "priority", "id"),)
 
     name: Mapped[str] = mapped_column(String(64), index=True)

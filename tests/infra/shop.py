@@ -147,7 +147,7 @@ class ClientRequest:
 def filled(form: html.Element) -> dict[str, str]:
     """What a browser would send for the form as it stands, its first submit button left out."""
     data = {}
-    for field in form.select("input[name], textarea[name]"):
+    for field in _fields(form, "input", "textarea"):
         kind = field.get("type", "text")
         if kind in ("submit", "button", "image", "file") or "disabled" in field.attributes:
             continue
@@ -156,12 +156,21 @@ def filled(form: html.Element) -> dict[str, str]:
         data[field["name"]] = field.get("value", "on" if kind == "checkbox" else "")
         if field.tag == "textarea":
             data[field["name"]] = field.text
-    for field in form.select("select[name]"):
+    for field in _fields(form, "select"):
         options = field.select("option")
         chosen = [option for option in options if "selected" in option.attributes] or options[:1]
         for option in chosen:
             data[field["name"]] = option.get("value", option.text)
     return data
+
+
+def _fields(form: html.Element, *tags: str) -> list[html.Element]:
+    """The form's named fields: those inside it, and those elsewhere that name it in their `form` attribute."""
+    inside = form.select(", ".join(f"{tag}[name]" for tag in tags))
+    if not form.get("id"):
+        return inside
+    page = list(form.ancestors())[-1]
+    return inside + page.select(", ".join(f"{tag}[name][form={form['id']}]" for tag in tags))
 
 
 @pytest.fixture
