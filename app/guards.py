@@ -59,8 +59,9 @@ def staff(role: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
 
 def _sign_in() -> Response:
-    target = request.full_path.rstrip("?") if request.method == "GET" else "/"
-    return redirect(url_for("security.login", next=target))
+    # A form that was sent after its session ended is not sent again: signing in leads to the user's own start.
+    back: dict[str, Any] = {"next": request.full_path.rstrip("?")} if request.method == "GET" else {}
+    return redirect(url_for("security.login", **back), 302 if back else 303)
 
 
 def _require_user() -> Any:

@@ -7,14 +7,31 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, abort, request, url_for
+from flask_babel import gettext as _
 from flask_security import current_user
 from sqlalchemy import Select, select
 
 from app.extensions import db
+from app.ops import words
 
 GUARD = "staff:viewer"
 blueprint = Blueprint("ops", __name__, url_prefix="/ops")
 PAGE = 50
+FILTERS = ("q", "state")
+
+
+@blueprint.context_processor
+def _console() -> dict[str, Any]:
+    return {
+        "ops_nav": [
+            ("ops.home", _("Overview")),
+            ("ops.orders", _("Orders")),
+            ("ops.payments", _("Payments")),
+            ("ops.flagged", _("Flagged")),
+            ("ops.events", _("Events")),
+        ],
+        "words": words,
+    }
 
 
 @dataclass(frozen=True)
@@ -44,10 +61,12 @@ def page_of(model: Any, narrow: Callable[[Select[Any]], Select[Any]]) -> Page:
         rows = list(db.session.scalars(query.order_by(model.id.desc()).limit(PAGE + 1)))
         more_newer, more_older = bool(before), len(rows) > PAGE
         rows = rows[:PAGE]
+    if not rows:
+        return Page(rows, _turn() if before or after else None, None)
     return Page(
         rows,
-        _turn(after=key_of(rows[0])) if rows and more_newer else None,
-        _turn(before=key_of(rows[-1])) if rows and more_older else None,
+        _turn(after=key_of(rows[0])) if more_newer else None,
+        _turn(before=key_of(rows[-1])) if more_older else None,
     )
 
 
@@ -63,13 +82,19 @@ def _id(model: Any, key: str) -> int:
 
 
 def _turn(**cursor: str) -> str:
-    kept = {name: value for name, value in request.args.items() if name not in ("before", "after")}
-    return url_for(request.endpoint or "ops.home", **{**(request.view_args or {}), **kept, **cursor})
+    """The address of another page of this list: of what was asked, only the filters go along."""
+    kept: dict[str, Any] = {name: request.args[name] for name in FILTERS if request.args.get(name)}
+    return url_for(request.endpoint or "ops.home", **(kept | cursor))
 
 
 def actor() -> str:
     """Who acts, for the audit log: the staff user's number, not their address."""
     return f"user:{current_user.id}"
+
+
+def sought() -> str:
+    """The words in the search box."""
+    return request.args.get("q", "").strip()[:200]
 
 
 def chosen(name: str, allowed: Sequence[str]) -> str:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-from flask import abort, flash, redirect, render_template, request, url_for
+from flask import abort, flash, redirect, render_template, url_for
 from flask_babel import gettext as _
-from sqlalchemy import Select, or_
+from sqlalchemy import Select, or_, select
 from werkzeug.wrappers import Response
 
-from app import audit
+from app import audit, clock
 from app.billing import events as billing_events
 from app.extensions import db
 from app.guards import staff
-from app.models import QueueState, WebhookEvent
-from app.ops.door import actor, blueprint, chosen, page_of
+from app.models import Order, Payment, QueueState, WebhookEvent
+from app.ops.door import actor, blueprint, chosen, page_of, sought
 
 PERSONAL = frozenset(
     {"email", "name", "phone", "address", "customer_details", "billing_details", "shipping", "receipt_email", "individual_name", "business_name"}
@@ -25,7 +25,7 @@ PERSONAL = frozenset(
 @blueprint.get("/events")
 def events() -> str:
     state = chosen("state", tuple(QueueState))
-    words = request.args.get("q", "").strip()[:200]
+    words = sought()
     page = page_of(WebhookEvent, lambda query: _search(query, words, state))
     return render_template("ops/events.html", page=page, q=words, state=state, states=tuple(QueueState))
 
@@ -48,8 +48,25 @@ def _search(query: Select[Any], words: str, state: str) -> Select[Any]:
 @blueprint.get("/events/<event_id>")
 def event(event_id: str) -> str:
     found = billing_events.find(event_id) or abort(404)
-    body = without_personal(orjson.loads(found.payload))
-    return render_template("ops/event.html", event=found, body=body)
+    return render_template(
+        "ops/event.html",
+        event=found,
+        body=without_personal(orjson.loads(found.payload)),
+        created=clock.from_timestamp(found.created),
+        order=_order_of(found.object_key),
+    )
+
+
+def _order_of(object_key: str) -> Order | None:
+    """The order whose session, payment or charge this is."""
+    by_payment = select(Payment.order_id).where(
+        or_(Payment.stripe_payment_intent_id == object_key, Payment.stripe_charge_id == object_key)
+    )
+    return db.session.scalar(
+        select(Order)
+        .where(or_(Order.stripe_checkout_session_id == object_key, Order.id.in_(by_payment)))
+        .limit(1)
+    )
 
 
 @blueprint.post("/events/<event_id>/replay")
