@@ -7,7 +7,7 @@ import secrets
 import time
 
 import structlog
-from flask import Flask, Response, g, request
+from flask import Flask, Response, abort, g, request
 
 from app.extensions import mean_to_write
 
@@ -27,6 +27,8 @@ def _begin() -> None:
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
     mean_to_write(request.method not in ("GET", "HEAD", "OPTIONS"))
+    if "\x00" in request.path or b"%00" in request.query_string:
+        abort(400)  # no address holds a NUL, and PostgreSQL takes none in a text
 
 
 def _end(response: Response) -> Response:
