@@ -8,10 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 import structlog
+from flask_babel import gettext as _
 from sqlalchemy import select
 
 from app import audit, clock, gateway, tasks
 from app.billing import checkout, customers, funnel, ledger, payments, receipts, stock, sync
+from app.errors import AppError
 from app.extensions import db
 from app.fraud import screen
 from app.models import (
@@ -24,7 +26,7 @@ from app.models import (
     RevenueRecord,
     Step,
 )
-from app.money import Money, percent
+from app.money import Money, included, percent
 from app.queue import Later
 
 log = structlog.get_logger("billing")
@@ -115,7 +117,7 @@ def _paid(order: Order, session: dict[str, Any], actor: str) -> None:
         _recognise(order, payment)
         ledger.post_sale(payment, order, order.settled_tax, now)
     receipts.issue(order)
-    _measure(order, payment)
+    payments.measure(payment)
 
 
 def _recognise(order: Order, payment: Payment) -> None:
@@ -184,39 +186,53 @@ def _discount_agreed(order: Order, session: dict[str, Any]) -> Money:
     return Money(min(worth.amount, order.subtotal_amount), order.currency)
 
 
-def _measure(order: Order, payment: Payment | None) -> None:
-    if payment is None:
-        return
-    funnel.measure(
-        "payment_processed",
-        payment.public_id,
-        amount=payment.gross_amount,
-        currency=payment.currency,
-        status=payment.state,
-        processing_ms=int((clock.now() - order.created_at).total_seconds() * 1000),
-        method=payment.method or "unknown",
-    )
+def release(order: Order, *, actor: str) -> bool:
+    """A person accepts a held order as it was paid: revenue, receipt, state; audited. False: it is not held.
 
-
-def release(order: Order, *, actor: str) -> None:
-    """A person accepts a held order as it was paid: revenue, receipt, state; audited. The caller commits."""
+    The caller commits. Raises AppError where the money came in another currency than the order's.
+    """
     checkout.lock(order)
     if order.state != OrderState.HELD:
-        return
-    payment = next((p for p in order.payments if p.state == PaymentState.SUCCEEDED), None)
-    paid = payment.gross_amount if payment else 0
-    rate = order.price.tax_rate
-    order.settled_amount = paid
-    order.discount_amount = max(0, order.total_amount - paid)
-    share = Money(paid, order.currency).share(rate.percentage, 100 + rate.percentage) if rate else None
-    order.settled_tax_amount = share.amount if share else 0
+        return False
+    paid = received(order)
+    if paid.currency != order.currency:
+        raise AppError(
+            409,
+            _("This order was paid in another currency"),
+            _("It cannot be booked as this order. Give the money back in Stripe's dashboard."),
+            money=_("Nothing was changed."),
+            code="currency_mismatch",
+        )
+    if order.settled_amount is None:
+        _settle_as_paid(order, paid)
     order.move_to(OrderState.PAID, actor=actor, reason="released")
+    payment = _payment_received(order)
     if payment is not None:
         _recognise(order, payment)
         ledger.post_release(payment, order, order.settled_tax, clock.now())
     receipts.issue(order)
-    _measure(order, payment)
-    audit.record("order.release", order.public_id, actor=actor, amount=paid, currency=order.currency)
+    payments.measure(payment)
+    audit.record("order.release", order.public_id, actor=actor, amount=paid.amount, currency=paid.currency)
+    return True
+
+
+def received(order: Order) -> Money:
+    """What came in for an order, in the currency it came in; zero where nothing did."""
+    payment = _payment_received(order)
+    return payment.gross if payment is not None else Money(0, order.currency)
+
+
+def _payment_received(order: Order) -> Payment | None:
+    return next((p for p in order.payments if p.state == PaymentState.SUCCEEDED), None)
+
+
+def _settle_as_paid(order: Order, paid: Money) -> None:
+    """What was paid is the total, the tax its share; the discount is whatever closes the sum, below zero if need be."""
+    rate = order.price.tax_rate
+    tax = included(paid, rate.percentage) if rate is not None else Money(0, order.currency)
+    added = tax.amount if rate is not None and not rate.inclusive else 0
+    order.settled_amount, order.settled_tax_amount = paid.amount, tax.amount
+    order.discount_amount = order.subtotal_amount + added - paid.amount
 
 
 @tasks.task("settle_order", priority=tasks.MONEY)
