@@ -112,7 +112,8 @@ def _statement(
     name = price.offer.name if quantity == 1 else f"{price.offer.name} × {quantity}"
     lines = [Line(name, subtotal)]
     if discount:
-        lines.append(Line(_("Discount"), -discount))
+        # What a person released may have been paid above the price as well.
+        lines.append(Line(_("Discount") if discount.amount > 0 else _("Paid in addition"), -discount))
     rate = price.tax_rate
     if rate is None:
         return Statement(lines, label, total)
