@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, sync_playwright
 
 from tests.infra import run
-from tests.infra.stack import Stack, running
+from tests.infra.stack import Stack, address, running
 
 OpenPage = Callable[..., Page]
 
@@ -100,7 +100,7 @@ def open_page(chromium: Browser, watch: Watch, request: pytest.FixtureRequest) -
     contexts: list[BrowserContext] = []
 
     def open_page(stack: Stack, *, javascript: bool = True, **options: Any) -> Page:
-        options = {"reduced_motion": "reduce", "locale": "en-GB", **options}
+        options = {"reduced_motion": "reduce", "locale": "en-GB", "extra_http_headers": address(), **options}
         context = chromium.new_context(base_url=stack.base_url, java_script_enabled=javascript, **options)
         contexts.append(context)
         context.set_default_timeout(15_000)

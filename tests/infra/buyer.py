@@ -14,7 +14,7 @@ from urllib.request import HTTPCookieProcessor, HTTPRedirectHandler, OpenerDirec
 
 from tests.infra import html
 from tests.infra.shop import filled
-from tests.infra.stack import Stack
+from tests.infra.stack import Stack, address
 
 CARD = {
     "email": "buyer@example.com",
@@ -50,12 +50,13 @@ class Buyer:
 
     def __init__(self, stack: Stack, patience: float = 60) -> None:
         self.stack, self.patience = stack, patience
+        self.address = address()
         self.opener: OpenerDirector = build_opener(HTTPCookieProcessor(CookieJar()), _Stay())
 
     def ask(self, url: str, data: dict[str, str] | None = None) -> Answer:
         """One request, not followed; connection failures are raised."""
         body = urlencode(data).encode() if data is not None else None
-        request = Request(urljoin(self.stack.base_url, url), body)
+        request = Request(urljoin(self.stack.base_url, url), body, self.address)
         try:
             with self.opener.open(request, timeout=20) as answer:
                 return Answer(answer.status, answer.url, "", answer.read().decode())

@@ -8,6 +8,7 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.client import HTTPException
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
@@ -23,6 +24,13 @@ ROLES = ("simulator", "web", "worker")
 
 # Every stack that runs in this process, so that a failing test can show the logs.
 running: list["Stack"] = []
+_visitors = count(1)
+
+
+def address() -> dict[str, str]:
+    """The header by which a visitor comes from an address nobody else has: limits count by address."""
+    number = next(_visitors)
+    return {"X-Forwarded-For": f"10.{os.getpid() % 256}.{number // 250 % 250}.{number % 250 + 1}"}
 
 
 @dataclass
@@ -95,6 +103,8 @@ class Stack:
             "WEB_WORKERS": str(self.workers),
             "WEB_THREADS": str(self.threads),
             "LOG_LEVEL": "INFO",
+            # Every visitor comes from an address of their own, as in life; see `address`.
+            "TRUSTED_PROXIES": "1",
             **self.settings,
         }
 
