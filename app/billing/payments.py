@@ -17,7 +17,9 @@ FEES_WITHIN = timedelta(days=30)
 
 
 def of_session(order: Order, session: dict[str, Any]) -> Payment | None:
-    """The payment of a paid session; None where nothing was to pay."""
+    """The payment of a paid session, with how it was paid where the session was fetched with its charge; None
+    where nothing was to pay.
+    """
     reference = session.get("payment_intent")
     intent = reference["id"] if isinstance(reference, dict) else reference
     if intent is None:
@@ -25,6 +27,9 @@ def of_session(order: Order, session: dict[str, Any]) -> Payment | None:
     payment = _known(intent)
     if payment is None:
         payment = _new(intent, order, session["currency"], session["amount_total"], bool(session["livemode"]))
+    charge = reference.get("latest_charge") if isinstance(reference, dict) else None
+    if isinstance(charge, dict):
+        _paid_with(payment, charge)
     return payment
 
 
@@ -136,16 +141,20 @@ def sync_charge(charge: dict[str, Any], *, actor: str) -> Payment | None:
         return None
     if charge["status"] == "failed" and payment.stripe_charge_id:
         return payment  # an earlier attempt's charge, told late
+    _paid_with(payment, charge)
+    if charge.get("balance_transaction") and payment.net_amount is None:
+        _await_fee()
+    measure(payment)
+    return payment
+
+
+def _paid_with(payment: Payment, charge: dict[str, Any]) -> None:
     payment.stripe_charge_id = charge["id"]
     payment.confirmed_at = clock.from_timestamp(charge["created"])
     details = charge.get("payment_method_details") or {}
     payment.method = details.get("type")
     card = details.get("card") or {}
     payment.card_brand, payment.card_last4 = card.get("brand"), card.get("last4")
-    if charge.get("balance_transaction") and payment.net_amount is None:
-        _await_fee()
-    measure(payment)
-    return payment
 
 
 def measure(payment: Payment | None) -> None:

@@ -31,7 +31,8 @@ from app.queue import Later
 
 log = structlog.get_logger("billing")
 
-EXPAND: tuple[str, ...] = ()
+# How it was paid comes with the answer, so that the page and the receipt can say it at once.
+EXPAND = ("payment_intent.latest_charge",)
 
 
 def settle(session: dict[str, Any], *, actor: str, async_failed: bool = False) -> Order | None:
