@@ -1,7 +1,6 @@
 """The only clock. Every process of a local shop travels together; production's time is the machine's.
 
-The offset lives in the database's `clock` row. `travelled` is bound in create_app to what reads it, in
-local and test environments only.
+The offset is in the database's `shop` row; outside production a Follower keeps each process to it.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ class UnreadableField(ValueError):
 
 
 def use_keys(field_keys: tuple[str, ...]) -> None:
-    """Encrypt with the first key, read with any; the first key also keys the searchable hashes.
+    """Encrypt with the first key, read with any; the last key also keys the searchable hashes.
 
     Rotation puts the new key first and keeps the last one in place, because hashes stay keyed by it.
     """

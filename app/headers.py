@@ -26,7 +26,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=(), payment=()"
         if settings.public_url.startswith("https://"):
             headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
-        if request.endpoint == "static":
+        if request.endpoint == "static" and response.status_code < 400:
             headers["Cache-Control"] = (
                 "public, max-age=31536000, immutable" if "v" in request.args else "no-cache"
             )

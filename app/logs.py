@@ -11,8 +11,10 @@ from typing import Any
 import orjson
 import structlog
 
-SECRET = re.compile(r"\b((?:sk|rk|whsec|pk)_(?:test_|live_)?)[A-Za-z0-9]{4,}")
-EMAIL = re.compile(r"[^\s@\"'<>=:]+@[^\s@\"'<>]+\.[A-Za-z]{2,}")
+SECRET = re.compile(r"(\b(?:sk|rk|whsec|pk)_(?:test_|live_)?|_secret_)[A-Za-z0-9_]{4,}")
+EMAIL = re.compile(
+    r"[^\s@\"'<>=:]{1,64}@[^\s@\"'<>]{1,255}\.[A-Za-z]{2,}"
+)  # bounded: a long line costs no minutes
 CARD = re.compile(r"\b\d(?:[ -]?\d){12,18}\b")
 PRIVATE_KEYS = frozenset(
     {"email", "name", "password", "token", "card", "authorization", "cookie", "csrf_token"}
@@ -28,11 +30,20 @@ def redact(text: str) -> str:
 
 def _redact_event(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     for key, value in event.items():
-        if key in PRIVATE_KEYS:
-            event[key] = "[redacted]"
-        elif isinstance(value, str):
-            event[key] = redact(value)
+        if not key.startswith("_"):  # structlog's own
+            event[key] = "[redacted]" if key in PRIVATE_KEYS else _clean(value)
     return event
+
+
+def _clean(value: Any) -> Any:
+    """Whatever a line holds, however deep, as what may be written."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, dict):
+        return {str(k): "[redacted]" if k in PRIVATE_KEYS else _clean(item) for k, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_clean(item) for item in value]
+    return redact(str(value))
 
 
 def configure(level: str) -> None:

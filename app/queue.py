@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 
 import structlog
 from sqlalchemy import and_, or_, select
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import aliased
 
 from app import clock
@@ -24,8 +23,8 @@ from app.models.queue import OPEN_STATES, ExecutionTask, Queued, QueueState, Web
 
 log = structlog.get_logger("queue")
 
-LEASE = timedelta(seconds=120)
 MAX_ATTEMPTS = 10
+LONGEST_WAIT = 6 * 3600.0  # seconds
 Q = TypeVar("Q", WebhookEvent, ExecutionTask)
 
 
@@ -40,7 +39,8 @@ def worker_name() -> str:
 def claim(model: type[Q], limit: int, worker: str) -> list[Q]:
     """Lease up to `limit` due rows to `worker`, most urgent first. The caller commits before working on them.
 
-    Of the events of one object only the oldest open one is ever leased. A lease that ran out is taken over.
+    Of the events of one object only the oldest open one is ever leased. A lease that ran out is taken over,
+    unless it was the last: a row in whose every try the worker ended is dead, not tried for ever.
     """
     now = clock.now()
     due = or_(
@@ -61,13 +61,18 @@ def claim(model: type[Q], limit: int, worker: str) -> list[Q]:
         )
     query = query.order_by(model.priority, model.run_at, model.id).limit(limit)
     rows = list(db.session.scalars(query.with_for_update(skip_locked=True)))
+    leased = []
     for row in rows:
+        if row.attempts >= MAX_ATTEMPTS:
+            _bury(row, RuntimeError("in each of its tries the worker ended before the row did"))
+            continue
         row.state = QueueState.RUNNING
         row.worker = worker
-        row.lease_until = now + LEASE
+        row.lease_until = now + model.LEASE
         row.attempts += 1
         row.started_at = now
-    return rows
+        leased.append(row)
+    return leased
 
 
 def held(model: type[Q], row_id: int, worker: str, attempts: int) -> Q | None:
@@ -94,20 +99,30 @@ def finish(row: Queued, state: QueueState = QueueState.DONE) -> None:
 
 def put_back(row: Queued, error: BaseException) -> None:
     """Try again later, each time later; after the tenth try the row is dead and a person looks."""
-    row.error = str(error) if isinstance(error, Later) else "".join(traceback.format_exception(error))[-8000:]
-    row.lease_until = None
     if row.attempts >= MAX_ATTEMPTS:
-        row.state = QueueState.DEAD
-        row.finished_at = clock.now()
-        log.error("queue_row_dead", row=row.id, table=row.__tablename__, exc_info=error)  # type: ignore[attr-defined]
+        _bury(row, error)
         return
+    row.error = _account(error)
+    row.lease_until = None
     row.state = QueueState.WAITING
     row.run_at = clock.now() + backoff(row.attempts)
 
 
+def _bury(row: Queued, error: BaseException) -> None:
+    row.error = _account(error)
+    row.lease_until = None
+    row.state = QueueState.DEAD
+    row.finished_at = clock.now()
+    log.error("queue_row_dead", row=row.id, table=row.__tablename__, exc_info=error)  # type: ignore[attr-defined]
+
+
+def _account(error: BaseException) -> str:
+    return str(error) if isinstance(error, Later) else "".join(traceback.format_exception(error))[-8000:]
+
+
 def backoff(attempts: int) -> timedelta:
-    """1, 2, 4 … seconds up to an hour, give or take a quarter."""
-    seconds = min(3600.0, 2.0 ** (attempts - 1))
+    """1, 4, 16 … seconds up to six hours, give or take a quarter: nine waits outlast a night's outage."""
+    seconds = min(LONGEST_WAIT, 4.0 ** (attempts - 1))
     return timedelta(seconds=seconds * random.uniform(0.75, 1.25))  # noqa: S311  # jitter, not a secret
 
 
@@ -140,15 +155,23 @@ def run(sources: Sequence[Callable[[str], int]], stop: Stop, before_each: Callab
     log.info("worker_started", worker=me)
     mean_to_write()
     while not stop.event.is_set():
-        try:
-            before_each()
-            done = sum(source(me) for source in sources)
-        except DBAPIError as error:
-            log.error("worker_database_error", error=str(error.orig))
-            done = 0
-            stop.event.wait(1)
-        finally:
-            db.session.remove()
-        if not done:
+        if not sum(_ask(source, me, stop, before_each) for source in sources):
             stop.event.wait(0.2)
     log.info("worker_stopped", worker=me)
+
+
+def _ask(source: Callable[[str], int], worker: str, stop: Stop, before_each: Callable[[], Any]) -> int:
+    """One source's turn. Whatever it stumbles over (the database went away, say), the worker and the other
+    sources outlive.
+    """
+    if stop.event.is_set():
+        return 0
+    try:
+        before_each()
+        return source(worker)
+    except Exception as error:
+        log.error("worker_stumbled", error=type(error).__name__, exc_info=error)
+        stop.event.wait(1)
+        return 0
+    finally:
+        db.session.remove()

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
+from flask import current_app
 from sqlalchemy import insert
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
@@ -76,28 +77,32 @@ def insert_or_ignore(model: Any) -> Any:
 
 
 def tick() -> None:
-    """Enqueue what the schedule holds for this moment; the tick's number makes it once for all workers."""
+    """Enqueue what the schedule holds for this moment; the tick's number makes it once for all workers.
+
+    However long nobody ticked, one run catches up.
+    """
     now = clock.timestamp()
+    ticked: dict[str, int] = current_app.extensions.setdefault("ticked", {})
     due = {}
     for item in REGISTRY.values():
         if item.every is not None:
             number = now // int(item.every.total_seconds())
-            if _ticked.get(item.name) != number:
+            if ticked.get(item.name) != number:
                 due[item.name] = number
     for name, number in due.items():
         enqueue(name, unique_key=f"tick:{name}:{number}")
     if due:
         db.session.commit()
-        _ticked.update(due)
+        ticked.update(due)
 
 
-_ticked: dict[str, int] = {}
+def work(worker: str) -> int:
+    """Claim the most urgent due task and run it; the source of tasks for `queue.run`.
 
-
-def work(worker: str, limit: int = 10) -> int:
-    """Claim due tasks and run them one by one; the source of tasks for `queue.run`."""
+    One at a time: no task waits under a running lease behind a slow one, and a stop waits for one task only.
+    """
     tick()
-    rows = queue.claim(ExecutionTask, limit, worker)
+    rows = queue.claim(ExecutionTask, 1, worker)
     leases = [(row.id, row.attempts, row.name, dict(row.arguments)) for row in rows]
     db.session.commit()
     for row_id, attempts, name, arguments in leases:

@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 from app.errors import AppError
 from app.fraud import lists, signals
 
-GUARDED = frozenset({"storefront.checkout"})
+GUARDED = frozenset({"storefront.checkout", "storefront.resume"})
 
 
 def init_app(app: Flask) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 
 import structlog
 from flask import current_app
@@ -29,18 +29,14 @@ def order_settled(order: Order) -> FraudDecision:
     first = db.session.scalar(
         select(FraudDecision).where(FraudDecision.order_id == order.id).order_by(FraudDecision.id).limit(1)
     )
-    signals = Signals(**first.signals) if first else Signals(order.visitor_hash, "")
+    signals = Signals.restored(first.signals) if first else Signals(order.visitor_hash, "")
     return _decide(order, signals, "settlement")
 
 
 def _decide(order: Order, signals: Signals, stage: str) -> FraudDecision:
     signals.usd_cents = usd_cents(order.settled or order.total)
     signals.recent_payments = recent_payments(order)
-    try:
-        verdict, score, reasons = rules.judge(signals)
-    except Exception:
-        log.exception("screening_failed", order=order.public_id)
-        verdict, score, reasons = "flag", rules.FLAG_AT, ["screening_failed"]
+    verdict, score, reasons = rules.judge(signals)
     decision = FraudDecision(
         order_id=order.id,
         stage=stage,
@@ -64,19 +60,23 @@ def _decide(order: Order, signals: Signals, stage: str) -> FraudDecision:
     return decision
 
 
-def usd_cents(amount: Money) -> int:
-    """What an amount is worth in US cents by the configured table; an unlisted currency counts one to one."""
-    worth = Decimal(current_app.config["SETTINGS"].usd_worth.get(amount.currency, "1"))
-    return int(amount.major * worth * 100)
+def usd_cents(amount: Money) -> int | None:
+    """What an amount is worth in US cents by the configured table, a begun cent counted; an unlisted currency
+    counts one to one. None where the table cannot be read.
+    """
+    worth = current_app.config["SETTINGS"].usd_worth.get(amount.currency, "1")
+    try:
+        return int((amount.major * Decimal(worth) * 100).to_integral_value(ROUND_CEILING))
+    except (ArithmeticError, ValueError):
+        log.exception("worth_unreadable", currency=amount.currency)
+        return None
 
 
 def recent_payments(order: Order) -> int:
     """How many payments this order's customer or browser makes within an hour, this one counted in."""
     same_payer = [Order.visitor_hash == order.visitor_hash]
-    if order.customer_id is not None:
-        same_payer.append(Order.customer_id == order.customer_id)
-        if order.customer is not None:
-            same_payer.append(Order.customer.has(email_hash=order.customer.email_hash))
+    if order.customer is not None:
+        same_payer.append(Order.customer.has(email_hash=order.customer.email_hash))
     since = clock.now() - timedelta(seconds=rules.RAPID_WINDOW_SECONDS)
     query = (
         select(func.count())

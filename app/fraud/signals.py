@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import secrets
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from flask import Request, session
@@ -22,23 +22,34 @@ class Signals:
     user_agent_length: int = 0
     languages: int = 0
     # filled in by the screen
-    usd_cents: int = 0
+    usd_cents: int | None = 0
     recent_payments: int = 0
-    more: dict[str, Any] = field(default_factory=dict)
 
     def stored(self) -> dict[str, Any]:
         return asdict(self)
 
+    @classmethod
+    def restored(cls, stored: dict[str, Any]) -> Signals:
+        """The signals of a stored decision, also of one that an older or newer release made."""
+        known = {field.name for field in fields(cls)}
+        return cls(**{name: value for name, value in stored.items() if name in known})
+
 
 def network_of(address: str) -> str:
     """The network an address stands for: its /24, or its /64 in IPv6. Unreadable: itself."""
-    try:
-        ip = ipaddress.ip_address(address)
-    except ValueError:
+    ip = read_address(address)
+    if ip is None:
         return address
-    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
-        ip = ip.ipv4_mapped
     return str(ipaddress.ip_network(f"{ip}/{24 if ip.version == 4 else 64}", strict=False))
+
+
+def read_address(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address without a zone, and as IPv4 where IPv6 only wraps it; None where it is none."""
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return None
+    return (ip.ipv4_mapped or ip) if isinstance(ip, ipaddress.IPv6Address) else ip
 
 
 def visitor_hash() -> str:

@@ -4,7 +4,7 @@ SDK objects stop here: what comes out is plain dictionaries in Stripe's own shap
 """
 
 from app.gateway.calls import perform, prepare
-from app.gateway.client import API_VERSION, close, configure, fetch, listing
+from app.gateway.client import API_VERSION, account, close, configure, fetch, listing
 from app.gateway.errors import (
     ApiFailure,
     CardRefused,
@@ -14,11 +14,12 @@ from app.gateway.errors import (
     NotThere,
     RateLimited,
     StripeFailure,
+    TooLate,
 )
 from app.gateway.signature import RefusedSignature, verify
 
 __all__ = [
     "API_VERSION", "ApiFailure", "CardRefused", "ConnectionLost", "InvalidCall", "KeyRefused", "NotThere",
-    "RateLimited", "RefusedSignature", "StripeFailure", "close", "configure", "fetch", "listing", "perform",
-    "prepare", "verify",
+    "RateLimited", "RefusedSignature", "StripeFailure", "TooLate", "account", "close", "configure", "fetch", "listing",
+    "perform", "prepare", "verify",
 ]  # fmt: skip

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
-import stripe
 import structlog
 from sqlalchemy import select
 
 from app import clock
 from app.extensions import db, leave_transaction
-from app.gateway.client import method, plain
-from app.gateway.errors import StripeFailure, translate
+from app.gateway.client import ask, fetch, plain
+from app.gateway.errors import StripeFailure, TooLate
 from app.models.stripe_call import CallState, StripeCall
 
 log = structlog.get_logger("gateway")
+
+# Stripe forgets a key 24 hours after its first use; sent after that, the same call would be done twice.
+REPEATABLE_FOR = timedelta(hours=23)
 
 
 def prepare(
@@ -34,20 +37,24 @@ def prepare(
 def perform(call: StripeCall) -> dict[str, Any]:
     """Send a stored call, record its outcome (both committed) and return Stripe's object.
 
-    Safe to repeat: the idempotency key makes Stripe answer the same. Refuses to run inside a transaction.
-    Raises StripeFailure; the call's state then says whether Stripe refused (failed) or never answered (unknown).
+    Safe to repeat: the idempotency key makes Stripe answer the same. Once Stripe may have forgotten the key the
+    object is read instead, or TooLate raised where it is not known. Refuses to run inside a transaction. Raises
+    StripeFailure; the call's state then says whether Stripe refused (failed) or never answered (unknown).
     """
     leave_transaction()
-    _note(call, state=CallState.SENT, sent_at=clock.now())
+    # Read before the commit below: reading later would begin a transaction, open for as long as Stripe takes.
+    operation, parameters, key = call.operation, call.parameters, call.idempotency_key
     target = [call.object_id] if call.object_id else []
+    now = clock.now()
+    first_sent = call.sent_at if call.sent_at and call.state != CallState.FAILED else now
+    if now - first_sent > REPEATABLE_FOR:
+        return _known_result(call)
+    _note(call, state=CallState.SENT, sent_at=first_sent)
     try:
-        answer = method(call.operation)(
-            *target, params=call.parameters, options={"idempotency_key": call.idempotency_key}
-        )
-    except stripe.StripeError as error:
-        failure = translate(error)
+        answer = ask(operation, *target, params=parameters, options={"idempotency_key": key})
+    except StripeFailure as failure:
         _record_failure(call, failure)
-        raise failure from error
+        raise
     result = plain(answer)
     _note(
         call,
@@ -58,6 +65,13 @@ def perform(call: StripeCall) -> dict[str, Any]:
         request_id=getattr(answer.last_response, "request_id", None),
     )
     return result
+
+
+def _known_result(call: StripeCall) -> dict[str, Any]:
+    if call.state != CallState.DONE or call.result_id is None:
+        db.session.rollback()
+        raise TooLate(raw=f"{call.operation} was sent over 23 hours ago; look for what it made at Stripe")
+    return fetch(call.operation.rpartition(".")[0] + ".retrieve", call.result_id)
 
 
 def _record_failure(call: StripeCall, failure: StripeFailure) -> None:

@@ -59,26 +59,41 @@ def method(operation: str) -> Any:
     return reduce(getattr, operation.split("."), client().v1)
 
 
+def ask(operation: str, *arguments: Any, **options: Any) -> Any:
+    """Run one of the SDK's methods; its errors come out as StripeFailure."""
+    try:
+        return method(operation)(*arguments, **options)
+    except stripe.StripeError as error:
+        raise translate(error) from error
+
+
 def fetch(operation: str, object_id: str, expand: tuple[str, ...] = ()) -> dict[str, Any]:
     """Read one object, `fetch("checkout.sessions.retrieve", "cs_…")`. Raises StripeFailure."""
     leave_transaction()
-    try:
-        answer = method(operation)(object_id, params={"expand": list(expand)} if expand else {})
-    except stripe.StripeError as error:
-        raise translate(error) from error
-    return plain(answer)
+    return plain(ask(operation, object_id, params={"expand": list(expand)} if expand else {}))
+
+
+def account() -> dict[str, Any]:
+    """The account the key belongs to. Raises StripeFailure."""
+    leave_transaction()
+    return plain(ask("accounts.retrieve_current"))
 
 
 def listing(operation: str, **params: Any) -> Iterator[dict[str, Any]]:
-    """Read a list, newest first, 100 a call, following its pages. Raises StripeFailure."""
-    leave_transaction()
-    try:
-        page = method(operation)(params={"limit": 100, **params})
-        for item in page.auto_paging_iter():
-            yield plain(item)
-    except stripe.StripeError as error:
-        raise translate(error) from error
+    """Read a list, newest first, 100 a call, following its pages. Raises StripeFailure.
+
+    Each page is a call: what was written while reading is committed before the next one is asked for.
+    """
+    params = {"limit": 100, **params}
+    while True:
+        leave_transaction()
+        page = ask(operation, params=params)
+        yield from map(plain, page.data)
+        if not page.has_more or not page.data:
+            return
+        params["starting_after"] = page.data[-1].id
 
 
 def plain(answer: Any) -> dict[str, Any]:
+    """The SDK's object as plain dictionaries and lists."""
     return dict(answer.to_dict())

@@ -14,14 +14,16 @@ NOTHING_MOVED = _l("No money was taken.")
 
 
 class StripeFailure(AppError):
-    """Stripe did not do what was asked. `retryable`: the same call may succeed later; `definite`: Stripe said no."""
+    """Stripe did not do what was asked, as far as we know. `retryable`: the same call may succeed later;
+    `definite`: Stripe said no, so nothing happened.
+    """
 
     code = "stripe_error"
     http = 502
     title_text = _l("Our payment provider could not do this")
     next_text = _l("Try again in a minute. If it stays, write to us and quote the reference.")
     retryable = False
-    definite = True
+    definite = False
 
     def __init__(
         self, *, request_id: str | None = None, stripe_code: str | None = None, raw: str = ""
@@ -33,6 +35,7 @@ class StripeFailure(AppError):
 
 
 class CardRefused(StripeFailure):
+    definite = True
     code = "card_error"
     http = 402
     title_text = _l("The bank declined the card")
@@ -45,10 +48,10 @@ class RateLimited(StripeFailure):
     title_text = _l("The payment page is very busy")
     next_text = _l("Wait a minute, then press the button again. You will not pay twice.")
     retryable = True
-    definite = False
 
 
 class InvalidCall(StripeFailure):
+    definite = True
     code = "invalid_request"
     http = 502
     title_text = _l("The payment page could not be opened")
@@ -65,7 +68,6 @@ class ApiFailure(StripeFailure):
     title_text = _l("Our payment provider has a problem of its own")
     next_text = _l("Try again in a minute. You will not pay twice.")
     retryable = True
-    definite = False
 
 
 class ConnectionLost(StripeFailure):
@@ -74,10 +76,21 @@ class ConnectionLost(StripeFailure):
     title_text = _l("Our payment provider cannot be reached")
     next_text = _l("Try again in a minute. You will not pay twice.")
     retryable = True
-    definite = False
+
+
+class TooLate(StripeFailure):
+    """The call was sent so long ago that Stripe may have forgotten its key, and its outcome is not known."""
+
+    code = "call_too_old"
+    http = 409
+    title_text = _l("This was asked of our payment provider too long ago")
+    next_text = _l(
+        "It is not sent again, because it could then happen twice. Write to us and quote the reference."
+    )
 
 
 class KeyRefused(StripeFailure):
+    definite = True
     code = "authentication_error"
     http = 503
     title_text = _l("The shop cannot take payments right now")
@@ -91,6 +104,8 @@ def translate(error: stripe.StripeError) -> StripeFailure:
         case stripe.CardError():
             kind = CardRefused
         case stripe.RateLimitError():
+            kind = RateLimited
+        case stripe.APIError() if error.http_status == 409:  # the same key, or the object, is being worked on
             kind = RateLimited
         case stripe.InvalidRequestError() if error.code == "resource_missing" or error.http_status == 404:
             kind = NotThere
