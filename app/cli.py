@@ -52,9 +52,8 @@ def catalog_push(file: Path | None) -> None:
             "The catalogue cannot be used:\n  " + "\n  ".join(error.problems)
         ) from error
     db.session.commit()
-    scope = settings.stripe_secret_key[-8:]
     try:
-        made = list(catalog_sync.push(scope))
+        made = list(catalog_sync.push())
     except gateway.StripeFailure as failure:
         raise click.ClickException(
             f"Stripe did not take it: {failure.raw}\nRun the command again."
@@ -151,10 +150,10 @@ def stripe_doctor() -> None:
     click.echo(f"Stripe at {settings.stripe_api_base}, version {gateway.API_VERSION}")
     click.echo("Mode: " + ("live, real money moves" if settings.livemode else "test, no real money moves"))
     try:
-        next(gateway.listing("products.list"), None)
+        account = gateway.account()
     except gateway.StripeFailure as failure:
         raise click.ClickException(f"Stripe refused or did not answer: {failure.raw}") from failure
-    click.echo("The key works.")
+    click.echo(f"The key works, for account {account['id']}.")
     if not settings.stripe_webhook_secrets:
         raise click.ClickException("STRIPE_WEBHOOK_SECRETS is empty: run `flask --app wsgi stripe setup`.")
     click.echo(f"{len(settings.stripe_webhook_secrets)} webhook secret(s) set.")

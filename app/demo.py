@@ -100,7 +100,8 @@ def _prepare(settings: Settings, group: Group, simulator_port: int | None) -> No
     flask = [sys.executable, "-m", "flask", "--app", "wsgi"]
     if simulator_port is not None:
         group.env["SIMULATOR_DATABASE"] = group.env.get("SIMULATOR_DATABASE", str(VAR / "simulator.db"))
-        group.start("simulator", [sys.executable, "-m", "app.simulator", "--port", str(simulator_port)])
+        simulator = [sys.executable, "-m", "app.simulator", "--port", str(simulator_port)]
+        group.start("simulator", [*simulator, "--merchant", _merchant(settings)])
     _once([*flask, "db", "upgrade"], group)
     if simulator_port is not None:
         _await(f"http://127.0.0.1:{simulator_port}/_sim/health", group)
@@ -110,6 +111,17 @@ def _prepare(settings: Settings, group: Group, simulator_port: int | None) -> No
     group.start("web", [gunicorn, "-c", "python:app.gunicorn", "wsgi:app"])
     group.start("worker", [*flask, "worker"])
     _await(f"http://{settings.web_bind}/readyz", group)
+
+
+def _merchant(settings: Settings) -> str:
+    """The name on the simulator's payment page."""
+    from app.billing import catalog
+
+    try:
+        return str(catalog.read(settings.catalog_file).merchant["name"])
+    except catalog.CatalogError as error:
+        problems = "\n  ".join(error.problems)
+        raise NotStarted(f"The catalogue cannot be used:\n  {problems}") from error
 
 
 def _once(command: Sequence[str], group: Group) -> None:

@@ -7,20 +7,22 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import orjson
-from sqlalchemy import select
+from flask import current_app
+from sqlalchemy import select, update
 
 from app import gateway
 from app.extensions import db
-from app.models import Offer, OfferKind, Price, PromotionCode, StripeCall, TaxRate
+from app.models import Offer, OfferKind, Price, PromotionCode, Shop, StripeCall, TaxRate
 
 Step = tuple[str, dict[str, Any], Callable[[str], None]]
 
 
-def push(scope: str) -> Iterator[str]:
+def push() -> Iterator[str]:
     """Make at Stripe what is not there yet, committing after each object; yields one line for each.
 
-    `scope` names the Stripe account the ids belong to; it is part of every idempotency key.
+    With a key of another account, or of the other mode, everything is made there anew. Raises StripeFailure.
     """
+    scope = _account()
     for make in (_tax_rates, _products, _prices, _coupons, _promotion_codes):
         for operation, parameters, keep in list(make()):
             call = _prepare(scope, operation, parameters)
@@ -29,6 +31,22 @@ def push(scope: str) -> Iterator[str]:
             keep(result["id"])
             db.session.commit()
             yield f"{operation.removesuffix('.create')}: {result['id']}"
+
+
+def _account() -> str:
+    """The account and mode the key belongs to. Ids stored for another one are forgotten: they name nothing here."""
+    mode = "live" if current_app.config["SETTINGS"].livemode else "test"
+    account = f"{gateway.account()['id']}:{mode}"
+    shop = db.session.get_one(Shop, 1)
+    if shop.stripe_account != account:
+        db.session.execute(update(TaxRate).values(stripe_tax_rate_id=None))
+        db.session.execute(update(Offer).values(stripe_product_id=None))
+        db.session.execute(update(Price).values(stripe_price_id=None))
+        db.session.execute(update(PromotionCode).values(stripe_coupon_id=None, stripe_promotion_code_id=None))
+        shop.stripe_account = account
+        db.session.commit()
+        db.session.expire_all()
+    return account
 
 
 def _prepare(scope: str, operation: str, parameters: dict[str, Any]) -> StripeCall:

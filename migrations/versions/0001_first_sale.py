@@ -133,6 +133,7 @@ def upgrade() -> None:
         "shop",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("merchant", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("stripe_account", sa.String(length=64), nullable=True),
         sa.Column(
             "clock_offset_seconds", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
         ),
