@@ -52,14 +52,17 @@ FORMS: dict[str, Any] = {
     "reset_password_form": ResetPasswordForm,
 }
 
+# A summary lists its problems in the order of the page.
+ORDER: dict[str | None, int] = {"email": 1, "password": 2, "password_confirm": 3}
+
 
 def problems(form: Any) -> dict[str, str]:
     """What the page's summary lists: control id → message, one each."""
     unread: dict[str, str] = getattr(form, "unread", {})
     if unread:
-        return {name: str(message) for name, message in unread.items()}
+        return {name: str(unread[name]) for name in sorted(unread, key=lambda name: ORDER.get(name, 0))}
     found: dict[str, str] = {}
-    for name, messages in form.errors.items():
+    for name, messages in sorted(form.errors.items(), key=lambda item: ORDER.get(item[0], 0)):
         # What is wrong with the form as a whole stands at its first entry.
         found.setdefault(name or "email", str(messages[0]))
     return found if request.method == "POST" else {}

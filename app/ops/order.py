@@ -14,7 +14,6 @@ from app.extensions import db
 from app.gateway import StripeFailure
 from app.guards import staff
 from app.models import (
-    FraudDecision,
     HistoryEntry,
     JournalEntry,
     Mail,
@@ -36,7 +35,6 @@ def order(order_id: str) -> str:
         order=found,
         statement=receipts.statement_of(found),
         happenings=timeline.of(found, history, mails),
-        decisions=_of(FraudDecision, found),
         entries=_of(JournalEntry, found),
         mails=mails,
         calls=db.session.scalars(

@@ -55,6 +55,7 @@ def _staff(history: Sequence[HistoryEntry]) -> dict[str, str]:
 def _actor(name: str) -> str:
     known: dict[str, str] = {
         "buyer": _("Buyer"),
+        "return page": _("The buyer's return"),
         "stripe": "Stripe",
         "worker": _("Worker"),
         "screening": _("Screening"),
