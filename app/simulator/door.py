@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 
 from app.simulator import contract, faults, versions
+from app.simulator.engines import clocks
 from app.simulator.errors import StripeError, invalid, unrecognized
 from app.simulator.expand import expanded
 from app.simulator.form import decode
@@ -158,6 +159,7 @@ class Door:
     ) -> Answer:
         with self.store.write() as tx:
             tx.base_url, tx.request_id, tx.idempotency_key = call.base_url, call.request_id, key
+            clocks.enter(tx, params, named)
             try:
                 result = self._respond(call, 200, self._run(tx, route, params, named))
             except StripeError as error:
@@ -170,7 +172,7 @@ class Door:
                 result.headers["Idempotency-Key"] = key
                 tx.sql.execute(
                     "INSERT OR REPLACE INTO idempotency VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    (ACCOUNT, key, print_, call.request_id, result.status, result.body, tx.now),
+                    (ACCOUNT, key, print_, call.request_id, result.status, result.body, tx.wall),
                 )
         return result
 

@@ -6,8 +6,10 @@ import threading
 import traceback
 
 from app.simulator.delivery import Courier
+from app.simulator.engines import clocks
 from app.simulator.registry import TIMED
 from app.simulator.store import Store
+from app.simulator.transaction import Transaction
 
 PATIENCE = 30.0
 
@@ -20,7 +22,9 @@ class Schedule:
         self.problems: list[str] = []
         self._turn = threading.RLock()
         self._stop = threading.Event()
+        self._wake = threading.Event()
         self._thread: threading.Thread | None = None
+        store.after_commit.append(self._committed)
 
     def start(self) -> None:
         """Begin doing work as it falls due."""
@@ -31,17 +35,32 @@ class Schedule:
     def stop(self) -> None:
         """Stop after the step that is running."""
         self._stop.set()
+        self._wake.set()
         if self._thread is not None:
             self._thread.join(timeout=5)
 
+    def _committed(self, tx: Transaction) -> None:
+        if any(event["type"] == clocks.ADVANCING for event in tx.events):
+            self._wake.set()
+
     def _tick(self) -> None:
-        while not self._stop.wait(0.2):
+        while not self._stop.is_set():
+            self._wake.wait(0.2)
+            self._wake.clear()
             try:
                 with self._turn:
+                    self._advance_clocks()
                     while not self._stop.is_set() and self._step(int(self.store.clock.now())):
                         pass
             except Exception:
                 self.problems.append(traceback.format_exc(limit=-4))
+
+    def _advance_clocks(self) -> None:
+        """Bring test clocks that were told to advance to where they shall stand."""
+        for clock in clocks.advancing(self.store.read()):
+            self.advance_clock(clock["id"], clocks.target(clock))
+            with self.store.write() as tx:
+                clocks.arrived(tx, clock["id"])
 
     def _step(self, until: int, clock: str = "") -> bool:
         """Do the earliest work due by `until`; False when there is none left."""
@@ -62,7 +81,7 @@ class Schedule:
             if tx.sql.execute("DELETE FROM due WHERE seq = ?", (seq,)).rowcount == 0:
                 return True
             if clock:
-                tx.now = at
+                clocks.reach(tx, clock, at)
             tx.sql.execute("SAVEPOINT step")
             try:
                 TIMED[kind](tx, subject)
@@ -90,7 +109,7 @@ class Schedule:
         """The same for the objects of one test clock, which do not follow the global one."""
         with self._turn:
             steps = 0
-            while self._step(moment, clock):
+            while not self._stop.is_set() and self._step(moment, clock):
                 steps += 1
                 self.courier.drain(PATIENCE)
             return steps

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import orjson
@@ -33,13 +34,17 @@ class _Entry:
 
 
 class Transaction:
-    """One transition in the making. `now` is its moment; `request_id` and `idempotency_key` mark its events."""
+    """One transition in the making. `now` is its moment; `request_id` and `idempotency_key` mark its events.
+
+    For the objects of a test clock `now` is that clock's time; events always bear `wall`, the simulator's own.
+    """
 
     def __init__(
         self, connection: sqlite3.Connection, clock: Clock, ids: Ids, account: str, base_url: str = ""
     ) -> None:
         self.sql = connection
-        self.now = int(clock.now())
+        self.now = self.wall = int(clock.now())
+        self.test_clock: str | None = None
         self.account = account
         self.base_url = base_url
         self.request_id: str | None = None
@@ -49,6 +54,11 @@ class Transaction:
         self._ids = ids
         self._entries: dict[tuple[str, str], _Entry] = {}
         self._dirty: list[_Entry] = []
+        self._held: list[tuple[str, Doc]] | None = None
+
+    def enter(self, test_clock: str, moment: int) -> None:
+        """Work from here on in the time of a test clock; what is put off follows that clock too."""
+        self.test_clock, self.now = test_clock, moment
 
     # ------------------------------------------------------------------------------------- documents
 
@@ -219,11 +229,31 @@ class Transaction:
 
     # ------------------------------------------------------------------------------------- events, time
 
-    def emit(self, kind: str, doc: Doc, previous: Doc | None = None) -> Doc:
+    def emit(self, kind: str, doc: Doc, previous: Doc | None = None) -> None:
         """Write an event of this transition and queue it for every endpoint that listens to `kind`."""
         data: Doc = {"object": orjson.loads(orjson.dumps(shown(doc)))}
         if previous is not None:
             data["previous_attributes"] = previous
+        if self._held is not None:
+            self._held.append((kind, data))
+        else:
+            self._emitted(kind, data)
+
+    @contextmanager
+    def ordered(self, rank: Callable[[str], int]) -> Iterator[None]:
+        """Events of this block are told when it ends, those of lower `rank` (by type) first."""
+        if self._held is not None:
+            yield
+            return
+        self._held = held = []
+        try:
+            yield
+        finally:
+            self._held = None
+            for kind, data in sorted(held, key=lambda entry: rank(entry[0])):
+                self._emitted(kind, data)
+
+    def _emitted(self, kind: str, data: Doc) -> None:
         endpoints = [e for e in self.scan("webhook_endpoint", {"status": "enabled"}) if _listens(e, kind)]
         event = self.create(
             "event",
@@ -233,20 +263,22 @@ class Transaction:
                 "api_version": contract.API_VERSION,
                 "pending_webhooks": len(endpoints),
                 "request": {"id": self.request_id, "idempotency_key": self.idempotency_key},
+                "created": self.wall,
             },
             id=self.new_id("evt_"),
         )
         for endpoint in reversed(endpoints):
             cursor = self.sql.execute(
                 "INSERT INTO deliveries (event, endpoint, next_at) VALUES (?, ?, ?)",
-                (event["id"], endpoint["id"], self.now),
+                (event["id"], endpoint["id"], self.wall),
             )
             self.deliveries.append(int(cursor.lastrowid or 0))
         self.events.append(event)
-        return event
 
     def schedule(self, at: int, kind: str, subject: str, *, clock: str | None = None) -> None:
-        """Have the `timed(kind)` function called with `subject` at `at`, on the test clock `clock` if given."""
+        """Have the `timed(kind)` function called with `subject` at `at`: in the time of the test clock `clock`, of
+        this transaction's when none is given, of the simulator's when it is empty."""
+        clock = self.test_clock if clock is None else clock
         self.sql.execute(
             "INSERT INTO due (at, kind, subject, clock) VALUES (?, ?, ?, ?)", (at, kind, subject, clock or "")
         )

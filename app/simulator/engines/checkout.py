@@ -233,8 +233,8 @@ def after_attempt(tx: Transaction, session: Doc, intent: Doc) -> None:
     complete(tx, session, "paid" if status == "succeeded" else "unpaid")
 
 
-def complete(tx: Transaction, session: Doc, payment_status: str, fields: Doc | None = None) -> Doc:
-    """Close a session that has been gone through; returns its event."""
+def complete(tx: Transaction, session: Doc, payment_status: str, fields: Doc | None = None) -> None:
+    """Close a session that has been gone through, and tell of it."""
     consent = None
     if (session["consent_collection"] or {}).get("terms_of_service") == "required":
         consent = {"promotions": None, "terms_of_service": "accepted"}
@@ -250,7 +250,7 @@ def complete(tx: Transaction, session: Doc, payment_status: str, fields: Doc | N
     )  # fmt: skip
     _redeem(tx, session)
     tx.unschedule("checkout.session.expire", session["id"])
-    return tx.emit("checkout.session.completed", session)
+    tx.emit("checkout.session.completed", session)
 
 
 def _told(tx: Transaction, intent: Doc) -> None:

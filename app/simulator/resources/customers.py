@@ -15,7 +15,7 @@ from app.simulator.transaction import Transaction
 customer = Resource(
     "customer",
     "cus_",
-    index=("email",),
+    index=("email", "test_clock"),
     absent=frozenset(
         {"business_name", "cash_balance", "customer_account", "individual_name", "invoice_credit_balance", "sources",
          "subscriptions", "tax", "tax_ids"}
@@ -31,6 +31,8 @@ def create(tx: Transaction, params: Doc) -> Doc:
     """A customer."""
     _check_email(params)
     fields = _fields(params)
+    if "test_clock" in params:
+        fields["test_clock"] = tx.find("test_helpers.test_clock", params["test_clock"], "test_clock")["id"]
     if "invoice_settings" in params:
         fields["invoice_settings"] = _settings({}, params["invoice_settings"])
     doc = new_customer(tx, fields | {"metadata": plain(params.get("metadata"))})
