@@ -35,7 +35,7 @@ def money(value: Money | None, code: bool = False) -> str:
 
 def when(value: datetime | None, style: str = "date") -> str:
     """`date`: 20 December 2026, where the merchant is · `datetime`: with the time in UTC, said so · `short`:
-    20 Dec, 14:02 (UTC).
+    20 Dec, 14:02 (UTC), with its year unless that is this one.
     """
     if value is None:
         return str(_("not yet known"))
@@ -44,7 +44,8 @@ def when(value: datetime | None, style: str = "date") -> str:
     if style == "date":
         return format_date(value.astimezone(merchant().zone), "long", locale=locale)
     if style == "short":
-        return format_datetime(value, "d MMM, HH:mm", locale=locale)
+        this_year = value.year == clock.now().year
+        return format_datetime(value, "d MMM, HH:mm" if this_year else "d MMM y, HH:mm", locale=locale)
     return format_datetime(value, "d MMMM y, HH:mm", locale=locale) + " UTC"
 
 
