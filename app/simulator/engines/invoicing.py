@@ -1,0 +1,321 @@
+"""The life of an invoice: drafted, finalized, collected, voided. Lines and sums are reckoned in invoice_lines, money is
+got in collecting; both are to be reached from here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import orjson
+
+from app.money import MINIMUM_CHARGE
+from app.simulator.engines import collecting, customer_balance, invoice_lines
+from app.simulator.engines import discounts as discounting
+from app.simulator.engines.collecting import FAILED, PAID, attempt, charge, pay_out_of_band
+from app.simulator.errors import StripeError, invalid
+from app.simulator.registry import Doc, timed
+from app.simulator.store import ACCOUNT
+from app.simulator.transaction import Transaction, shown
+
+__all__ = [
+    "FAILED", "PAID", "attempt", "charge", "draft", "finalize", "mark_uncollectible", "pay_out_of_band", "preview",
+    "recount", "rehearsed", "send", "void",
+]  # fmt: skip
+
+DRAFT_FOR = 3600
+HELD_FOR = 72 * 3600
+NO_ADVANCE = "This invoice is already finalized, you can't re-finalize a non-draft invoice."
+
+
+def draft(
+    tx: Transaction,
+    *,
+    customer: Doc | str,
+    currency: str,
+    lines: Iterable[Doc],
+    billing_reason: str,
+    subscription: Doc | str | None = None,
+    collection_method: str = "charge_automatically",
+    automatic_advance: bool = True,
+    default_payment_method: str | None = None,
+    discounts: Iterable[str] = (),
+    default_tax_rates: Iterable[Doc | str] = (),
+    metadata: Doc | None = None,
+    days_until_due: int | None = None,
+    period: tuple[int, int] | None = None,
+    clock: str | None = None,
+    inherit: bool = True,
+    fields: Doc | None = None,
+) -> Doc:
+    """A draft with its event. `lines` are as invoice_lines.line takes them; `discounts` are ids: without any, and with
+    `inherit`, those of the customer count. `fields` are further invoice fields as they stand in the document."""
+    owner = tx.find("customer", customer) if isinstance(customer, str) else customer
+    sub = tx.find("subscription", subscription) if isinstance(subscription, str) else subscription
+    given = list(discounts) or (discounting.inherited(tx, owner) if inherit else [])
+    start, end = period or (tx.now, tx.now)
+    identifier = tx.new_id("in_")
+    advances = tx.now + DRAFT_FOR if automatic_advance else None
+    base = _blank(owner) | {
+        "auto_advance": automatic_advance, "automatically_finalizes_at": advances, "billing_reason": billing_reason,
+        "collection_method": collection_method, "currency": currency, "discounts": given, "id": identifier,
+        "default_payment_method": default_payment_method, "default_tax_rates": _rates(tx, default_tax_rates),
+        "due_date": None if days_until_due is None else tx.now + days_until_due * collecting.DAY,
+        "metadata": dict(metadata or {}), "parent": _parent(sub), "period_end": end, "period_start": start,
+        "test_clock": clock or owner.get("test_clock"), "_days_until_due": days_until_due,
+        "_subscription": sub["id"] if sub else None,
+    } | (fields or {})  # fmt: skip
+    base |= invoice_lines.reckon(tx, base, [invoice_lines.line(tx, x, currency) for x in lines])
+    invoice = tx.create("invoice", base | _due(base), id=identifier)
+    discounting.used(tx, invoice)
+    tx.emit("invoice.created", invoice)
+    if advances:
+        tx.schedule(advances, "invoice.finalize", identifier, clock=invoice["test_clock"])
+    return invoice
+
+
+def _parent(subscription: Doc | None) -> Doc | None:
+    if subscription is None:
+        return None
+    details = {"metadata": dict(subscription["metadata"]), "subscription": subscription["id"]}
+    return {"quote_details": None, "subscription_details": details, "type": "subscription_details"}
+
+
+def _rates(tx: Transaction, given: Iterable[Doc | str]) -> list[Doc]:
+    found = (tx.find("tax_rate", r, "default_tax_rates") if isinstance(r, str) else r for r in given)
+    return [shown(r) for r in found]
+
+
+def _blank(owner: Doc) -> Doc:
+    """What every draft of this customer starts from."""
+    shipping = owner["shipping"]
+    return {
+        "account_country": "US", "account_name": "Simulator", "amount_due": 0, "amount_overpaid": 0, "amount_paid": 0,
+        "amount_remaining": 0, "amount_shipping": 0, "attempt_count": 0, "attempted": False,
+        "automatic_tax": automatic_tax(False, owner), "customer": owner["id"], "customer_address": owner["address"],
+        "customer_email": owner["email"], "customer_name": owner["name"], "customer_phone": owner["phone"],
+        "customer_shipping": shipping, "customer_tax_exempt": owner["tax_exempt"], "customer_tax_ids": [],
+        "ending_balance": None, "issuer": {"type": "self"}, "payment_settings": payment_settings({}),
+        "post_payment_credit_notes_amount": 0, "pre_payment_credit_notes_amount": 0,
+        "starting_balance": owner["balance"], "status": "draft", "footer": owner["invoice_settings"]["footer"],
+        "custom_fields": owner["invoice_settings"]["custom_fields"],
+        "status_transitions": dict.fromkeys(("finalized_at", "marked_uncollectible_at", "paid_at", "voided_at")),
+    }  # fmt: skip
+
+
+def payment_settings(given: Doc) -> Doc:
+    """Payment settings with every field present."""
+    return {"default_mandate": None, "payment_method_options": None, "payment_method_types": None} | given
+
+
+def automatic_tax(enabled: bool, owner: Doc) -> Doc:
+    """The stub of Stripe Tax: it collects nothing, but wants to know where the customer is."""
+    located = bool((owner.get("address") or {}).get("country"))
+    return {
+        "disabled_reason": None, "enabled": enabled, "liability": {"type": "self"} if enabled else None,
+        "provider": "stripe" if enabled else None,
+        "status": ("complete" if located else "requires_location_inputs") if enabled else None,
+    }  # fmt: skip
+
+
+def recount(tx: Transaction, invoice: Doc, lines: list[Doc] | None = None) -> Doc:
+    """Reckon a draft anew after its lines, discounts or rates changed; returns what was before."""
+    changes = invoice_lines.reckon(tx, invoice, invoice["_lines"] if lines is None else lines)
+    return tx.update(invoice, changes | _due(invoice | changes))
+
+
+def _due(invoice: Doc) -> Doc:
+    """What is due after the customer's balance: less a credit, plus a debt, nothing below the smallest charge."""
+    total, starting = invoice["total"], invoice["starting_balance"]
+    due = max(0, total + starting) if total >= 0 else 0
+    if due < MINIMUM_CHARGE.get(invoice["currency"], 1):
+        due = 0
+    return {"amount_due": due, "amount_remaining": due}
+
+
+# ---------------------------------------------------------------------------------------- finalizing
+
+
+def finalize(tx: Transaction, invoice: Doc) -> Doc:
+    """Make a draft open: its number, the customer's balance, its payment intent. With nothing due it is paid."""
+    if invoice["status"] != "draft":
+        raise invalid(NO_ADVANCE, code="invoice_not_editable")
+    owner = tx.find("customer", invoice["customer"])
+    if invoice["automatic_tax"]["status"] == "requires_location_inputs":
+        raise invalid(
+            "The customer's location isn't recognized. Set a valid customer address in order to automatically "
+            "calculate tax.", code="customer_tax_location_invalid",
+        )  # fmt: skip
+    tx.unschedule("invoice.finalize", invoice["id"])
+    tx.update(invoice, starting_balance=owner["balance"])
+    tx.update(invoice, _due(invoice))
+    tx.update(
+        invoice,
+        _number(tx, invoice, owner) | _opened(tx, invoice) | {"ending_balance": _settle(tx, invoice, owner)},
+    )
+    if invoice["amount_due"]:
+        collecting.open_payment(tx, invoice)
+    tx.emit("invoice.finalized", invoice)
+    if invoice["due_date"] and invoice["amount_due"]:
+        tx.schedule(invoice["due_date"], "invoice.overdue", invoice["id"], clock=invoice["test_clock"])
+    if not invoice["amount_due"]:
+        collecting.mark_paid(tx, invoice, 0)
+    return invoice
+
+
+def _number(tx: Transaction, invoice: Doc, owner: Doc) -> Doc:
+    if invoice["number"]:
+        return {}
+    sequence = owner["next_invoice_sequence"]
+    tx.update(owner, next_invoice_sequence=sequence + 1)
+    return {"number": f"{owner['invoice_prefix']}-{sequence:04d}"}
+
+
+def _opened(tx: Transaction, invoice: Doc) -> Doc:
+    url = f"{tx.base_url}/i/{ACCOUNT}/{invoice['id']}"
+    days = invoice["_days_until_due"]
+    return {
+        "status": "open", "effective_at": invoice["effective_at"] or tx.now, "hosted_invoice_url": url,
+        "invoice_pdf": f"{url}/pdf", "automatically_finalizes_at": None,
+        "due_date": invoice["due_date"] if days is None else tx.now + days * collecting.DAY,
+        "webhooks_delivered_at": invoice["created"] if not _undelivered(tx, invoice) else None,
+        "status_transitions": invoice["status_transitions"] | {"finalized_at": tx.now},
+    }  # fmt: skip
+
+
+def _settle(tx: Transaction, invoice: Doc, owner: Doc) -> int:
+    """Move the customer's balance by what the invoice takes from it or leaves to it; returns what it ends at."""
+    total, due, start = invoice["total"], invoice["amount_due"], invoice["starting_balance"]
+    ending: int = start + total - due
+    if ending != start:
+        kind = "applied_to_invoice" if start else "invoice_too_small"
+        customer_balance.change(tx, owner, ending - start, invoice["currency"], kind, invoice=invoice["id"])
+    return ending
+
+
+def _undelivered(tx: Transaction, invoice: Doc) -> bool:
+    """Whether an endpoint still has to take the `invoice.created` of this invoice."""
+    row = tx.sql.execute(
+        "SELECT 1 FROM deliveries d JOIN objects o ON o.object = 'event' AND o.id = d.event WHERE d.state = 'pending'"
+        " AND json_extract(o.data, '$.type') = 'invoice.created'"
+        " AND json_extract(o.data, '$.data.object.id') = ? LIMIT 1",
+        (invoice["id"],),
+    ).fetchone()  # fmt: skip
+    return row is not None
+
+
+@timed("invoice.finalize")
+def _finalize_due(tx: Transaction, identifier: str) -> None:
+    """A draft that advances by itself, unless an endpoint has not yet taken its creation: then an hour later."""
+    invoice = tx.get("invoice", identifier)
+    if invoice is None or invoice.get("status") != "draft" or not invoice["auto_advance"]:
+        return
+    if tx.now < invoice["created"] + HELD_FOR and _undelivered(tx, invoice):
+        tx.update(invoice, automatically_finalizes_at=tx.now + DRAFT_FOR)
+        tx.schedule(tx.now + DRAFT_FOR, "invoice.finalize", identifier, clock=invoice["test_clock"])
+        return
+    try:
+        finalize(tx, invoice)
+    except StripeError as error:
+        problem = {"code": error.code, "message": error.message, "type": error.kind}
+        tx.update(invoice, last_finalization_error=problem, automatically_finalizes_at=None)
+        tx.emit("invoice.finalization_failed", invoice)
+        return
+    if invoice["status"] == "open":
+        advance(tx, invoice)
+
+
+def advance(tx: Transaction, invoice: Doc) -> None:
+    """What follows by itself once an invoice is open: it is charged, or sent."""
+    if invoice["collection_method"] == "charge_automatically":
+        attempt(tx, invoice)
+    else:
+        send(tx, invoice)
+
+
+def send(tx: Transaction, invoice: Doc) -> Doc:
+    """Mail the invoice to the customer (here: only say so)."""
+    tx.emit("invoice.sent", invoice)
+    return invoice
+
+
+@timed("invoice.overdue")
+def _overdue(tx: Transaction, identifier: str) -> None:
+    invoice = tx.get("invoice", identifier)
+    if invoice is not None and invoice.get("status") == "open":
+        tx.emit("invoice.overdue", invoice)
+
+
+# -------------------------------------------------------------------------------------------- ending
+
+
+def void(tx: Transaction, invoice: Doc) -> Doc:
+    """Take back a finalized invoice that has not been paid; what the customer's balance paid goes back there."""
+    if invoice["status"] not in ("open", "uncollectible"):
+        raise invalid(
+            "You can only pass in open or uncollectible invoices. This invoice isn't open or uncollectible."
+        )
+    collecting.cancel_payment(tx, invoice)
+    _give_back(tx, invoice)
+    previous = tx.update(
+        invoice, status="void", auto_advance=False, next_payment_attempt=None,
+        status_transitions=invoice["status_transitions"] | {"voided_at": tx.now},
+    )  # fmt: skip
+    tx.emit("invoice.updated", invoice, previous)
+    tx.emit("invoice.voided", invoice)
+    return invoice
+
+
+def _give_back(tx: Transaction, invoice: Doc) -> None:
+    moved = invoice["ending_balance"] - invoice["starting_balance"]
+    if moved:
+        owner = tx.get("customer", invoice["customer"])
+        if owner is not None and not owner.get("deleted"):
+            customer_balance.change(
+                tx, owner, -moved, invoice["currency"], "unapplied_from_invoice", invoice=invoice["id"]
+            )
+
+
+def mark_uncollectible(tx: Transaction, invoice: Doc) -> Doc:
+    """Write an open invoice off; it can still be paid or voided."""
+    if invoice["status"] != "open":
+        raise invalid("You can only pass in open invoices. This invoice isn't open.")
+    tx.unschedule("invoice.retry", invoice["id"])
+    previous = tx.update(
+        invoice, status="uncollectible", auto_advance=False, next_payment_attempt=None,
+        status_transitions=invoice["status_transitions"] | {"marked_uncollectible_at": tx.now},
+    )  # fmt: skip
+    tx.emit("invoice.updated", invoice, previous)
+    tx.emit("invoice.marked_uncollectible", invoice)
+    return invoice
+
+
+# ------------------------------------------------------------------------------------------- preview
+
+
+def rehearsed(tx: Transaction, play: Callable[[], Doc]) -> Doc:
+    """What `play` answers, with everything it wrote taken back: how previews are made. Documents read before the
+    call must be read again after it."""
+    tx.flush()
+    tx.sql.execute("SAVEPOINT rehearsal")
+    try:
+        result: Doc = orjson.loads(orjson.dumps(shown(play())))
+    finally:
+        tx.sql.execute("ROLLBACK TO rehearsal")
+        tx.sql.execute("RELEASE rehearsal")
+        tx.abandon()
+    return result
+
+
+def preview(tx: Transaction, **given: Any) -> Doc:
+    """The invoice that `draft` would make of the same arguments, without storing anything."""
+    return as_preview(rehearsed(tx, lambda: draft(tx, automatic_advance=False, **given)))
+
+
+def as_preview(invoice: Doc) -> Doc:
+    """A rehearsed invoice as `create_preview` shows it: with ids that lead nowhere."""
+    identifier = f"upcoming_{invoice['id']}"
+    data = [
+        x | {"id": x["id"].replace("il_", "il_tmp_"), "invoice": identifier} for x in invoice["lines"]["data"]
+    ]
+    lines = invoice["lines"] | {"data": data, "url": f"/v1/invoices/{identifier}/lines"}
+    return invoice | {"id": identifier, "lines": lines}
