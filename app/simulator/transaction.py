@@ -71,15 +71,16 @@ class Transaction:
         resource = RESOURCES[name]
         identifier = id or self._ids.new(resource.prefix)
         doc = _blank(resource) | {"id": identifier, "object": name} | fields
-        if doc.get("created") is None:
-            doc["created"] = self.now
+        created = doc.get("created") or self.now
+        if contract.has(name, "created"):
+            doc["created"] = created
         if contract.has(name, "livemode"):
             doc["livemode"] = False
         doc = _ordered(doc)
         try:
             cursor = self.sql.execute(
                 "INSERT INTO objects (object, id, account, created, data) VALUES (?, ?, ?, ?, ?)",
-                (name, identifier, self.account, doc["created"], orjson.dumps(doc)),
+                (name, identifier, self.account, created, orjson.dumps(doc)),
             )
         except sqlite3.IntegrityError:
             label = resource.label[:1].upper() + resource.label[1:]

@@ -20,6 +20,8 @@ DELAY_OF_DEBIT = 3 * 86400
 AFTERMATH: dict[str, Callable[[Transaction, Doc], None]] = {}
 # Who wants to know that an intent has reached a final state: Checkout and invoices add themselves here.
 SETTLED: list[Callable[[Transaction, Doc], None]] = []
+# Who wants to know that an attempt was declined: invoices count it.
+DECLINED: list[Callable[[Transaction, Doc], None]] = []
 
 
 def open_intent(tx: Transaction, amount: int, currency: str, fields: Doc | None = None) -> Doc:
@@ -175,6 +177,8 @@ def _fail(tx: Transaction, intent: Doc, error: Doc) -> None:
         processing=None,
     )
     tx.emit("payment_intent.payment_failed", intent)
+    for told in DECLINED:
+        told(tx, intent)
 
 
 def _error(
