@@ -27,7 +27,7 @@ from app.models.user import STAFF_ROLES
 def init_app(app: Flask) -> None:
     for group in (catalog_commands, users, audit, fraud, stripe, keys):
         app.cli.add_command(group)
-    for command in (worker, run_demo, simulator):
+    for command in (worker, run_demo, simulator, travel):
         app.cli.add_command(command)
 
 
@@ -81,6 +81,27 @@ def run_demo() -> None:
 def simulator(options: tuple[str, ...]) -> None:
     """The Stripe simulator alone (`python -m app.simulator`)."""
     demo.replace_process([sys.executable, "-m", "app.simulator", *options])
+
+
+@click.command("travel")
+@click.option("--days", type=click.IntRange(0, 730), default=0)
+@click.option("--hours", type=click.IntRange(0, 24), default=0)
+def travel(days: int, hours: int) -> None:
+    """Move a local shop's clock ahead, and the simulator's with it; what falls due on the way happens."""
+    mean_to_write()
+    settings = current_app.config["SETTINGS"]
+    if not settings.local or not settings.simulated:
+        raise click.ClickException(
+            "Only a local shop on the simulator can travel; Stripe's own clock cannot be set."
+        )
+    try:
+        moment = demo.travel(settings, days * 86400 + hours * 3600)
+    except OSError as error:
+        raise click.ClickException(
+            f"The simulator does not answer at {settings.stripe_api_base}: {error}"
+        ) from error
+    db.session.commit()
+    click.echo(f"It is now {moment:%d %B %Y, %H:%M} UTC in this shop.")
 
 
 @users.command("grant")

@@ -11,10 +11,18 @@ import sys
 import time
 import urllib.request
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from flask_migrate import upgrade
+
+from app import clock, gateway
+from app.billing import catalog, catalog_sync
+from app.billing.events import HANDLERS
 from app.config import ROOT, Settings
+from app.extensions import db, mean_to_write
+from app.models import Shop
 
 VAR = ROOT / "var"
 TEST_CARDS = """  4242 4242 4242 4242   pays
@@ -101,33 +109,36 @@ def _prepare(settings: Settings, group: Group, simulator_port: int | None) -> No
     if simulator_port is not None:
         group.env["SIMULATOR_DATABASE"] = group.env.get("SIMULATOR_DATABASE", str(VAR / "simulator.db"))
         simulator = [sys.executable, "-m", "app.simulator", "--port", str(simulator_port)]
-        group.start("simulator", [*simulator, "--merchant", _merchant(settings)])
-    _once([*flask, "db", "upgrade"], group)
+        group.start("simulator", [*simulator, "--merchant", str(_read_catalogue(settings).merchant["name"])])
+    upgrade()
     if simulator_port is not None:
         _await(f"http://127.0.0.1:{simulator_port}/_sim/health", group)
         group.env["STRIPE_WEBHOOK_SECRETS"] = json.dumps([_endpoint(settings)])
-    _once([*flask, "catalog", "push", str(settings.catalog_file)], group)
+    _load_catalogue(settings)
     gunicorn = str(Path(sys.executable).parent / "gunicorn")
     group.start("web", [gunicorn, "-c", "python:app.gunicorn", "wsgi:app"])
     group.start("worker", [*flask, "worker"])
     _await(f"http://{settings.web_bind}/readyz", group)
 
 
-def _merchant(settings: Settings) -> str:
-    """The name on the simulator's payment page."""
-    from app.billing import catalog
-
+def _read_catalogue(settings: Settings) -> catalog.Catalog:
     try:
-        return str(catalog.read(settings.catalog_file).merchant["name"])
+        return catalog.read(settings.catalog_file)
     except catalog.CatalogError as error:
         problems = "\n  ".join(error.problems)
         raise NotStarted(f"The catalogue cannot be used:\n  {problems}") from error
 
 
-def _once(command: Sequence[str], group: Group) -> None:
-    result = subprocess.run(command, cwd=ROOT, env=group.env, capture_output=True, text=True)  # noqa: S603
-    if result.returncode:
-        raise NotStarted(result.stderr.strip()[-3000:] or result.stdout.strip()[-3000:])
+def _load_catalogue(settings: Settings) -> None:
+    """What `flask catalog push` does, in this process: starting another one takes seconds."""
+    mean_to_write()
+    catalog.load(_read_catalogue(settings))
+    db.session.commit()
+    try:
+        for _made in catalog_sync.push():
+            pass
+    except gateway.StripeFailure as failure:
+        raise NotStarted(f"Stripe did not take the catalogue: {failure.raw}\nStart again.") from failure
 
 
 def _await(url: str, group: Group, seconds: float = 30) -> None:
@@ -146,9 +157,6 @@ def _await(url: str, group: Group, seconds: float = 30) -> None:
 
 def _endpoint(settings: Settings) -> str:
     """Tell the simulator where our webhook is; its secret is only ever told at creation, so it is made anew."""
-    from app import gateway
-    from app.billing.events import HANDLERS
-
     gateway.configure(settings.stripe_secret_key, settings.stripe_api_base)
     url = f"http://{settings.web_bind}/webhooks/stripe"
     for known in list(gateway.listing("webhook_endpoints.list")):
@@ -188,6 +196,21 @@ def _require_free(port: int, what: str, remedy: str) -> None:
                 f"Port {port} for {what} is in use by another program.\n"
                 f"Stop that program, or choose another port: {remedy} make run"
             ) from error
+
+
+def travel(settings: Settings, seconds: int) -> datetime:
+    """Set the simulator's clock ahead, then the shop's by as much. The caller commits. Raises OSError."""
+    body = json.dumps({"advance": seconds}).encode()
+    request = urllib.request.Request(  # noqa: S310  # loopback: the settings were checked
+        f"{settings.stripe_api_base}/_sim/clock", body, {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=120):  # noqa: S310
+        pass
+    shop = db.session.get(Shop, 1) or Shop(id=1)
+    shop.clock_offset_seconds = (shop.clock_offset_seconds or 0) + seconds
+    db.session.add(shop)
+    clock.travel_to(timedelta(seconds=shop.clock_offset_seconds))
+    return clock.now()
 
 
 def replace_process(command: list[str]) -> None:
