@@ -82,7 +82,7 @@ _CARDS = (
     Card("4000000000005423", after="early_fraud_warning"),
     Card("4100000000000019", "card_declined", "fraudulent", blocked=True, risk="highest"),
     Card("4000000000004954", "card_declined", "fraudulent", blocked=True, risk="highest"),
-    Card("4000000000009235", risk="elevated"),
+    Card("4000000000009235", risk="elevated", after="review"),
     Card("4000000000007726", after="refund_succeeds_later"),
     Card("4000000000005126", after="refund_fails_later"),
     Card("4000000000000077", after="available_at_once"),

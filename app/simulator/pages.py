@@ -11,7 +11,7 @@ from flask import Blueprint, Response, current_app, render_template, request
 
 from app.simulator import cards
 from app.simulator.countries import COUNTRIES
-from app.simulator.engines import checkout, payments
+from app.simulator.engines import checkout, payments, setups
 from app.simulator.engines.methods import card_method, debit_method
 from app.simulator.errors import StripeError
 from app.simulator.registry import Doc
@@ -124,7 +124,7 @@ def recover(identifier: str) -> Response:
 def challenge(identifier: str) -> Response:
     """The bank asks whether it is really the cardholder."""
     tx = _store().read()
-    intent = tx.get("payment_intent", identifier)
+    intent = _challenged(tx, identifier)
     if intent is None or intent["status"] != "requires_action":
         return _after_challenge(intent, [])
     body = render_template("simulator/challenge.html", intent=intent, merchant=_merchant())
@@ -136,14 +136,19 @@ def answer_challenge(identifier: str) -> Response:
     """Approve or fail the challenge."""
     with _store().write() as tx:
         tx.base_url = request.host_url.rstrip("/")
-        intent = tx.get("payment_intent", identifier)
+        intent = _challenged(tx, identifier)
         if intent is not None and intent["status"] == "requires_action":
-            payments.resolve_challenge(tx, intent, approved=request.form.get("answer") == "approve")
+            engine = payments if intent["object"] == "payment_intent" else setups
+            engine.resolve_challenge(tx, intent, approved=request.form.get("answer") == "approve")
             session = tx.get("checkout.session", intent.get("_session"))
             if session is not None and session["status"] == "open":
                 checkout.after_attempt(tx, session, intent)
         waiting = list(tx.deliveries)
     return _after_challenge(intent, waiting)
+
+
+def _challenged(tx: Transaction, identifier: str) -> Doc | None:
+    return tx.get("setup_intent" if identifier.startswith("seti_") else "payment_intent", identifier)
 
 
 @pages.get("/receipts/<identifier>")
@@ -168,7 +173,7 @@ def _after_challenge(intent: Doc | None, waiting: list[int]) -> Response:
         return _leave(session, waiting)
     if intent.get("_return_url"):
         joint = "&" if "?" in intent["_return_url"] else "?"
-        return _to(f"{intent['_return_url']}{joint}payment_intent={intent['id']}")
+        return _to(f"{intent['_return_url']}{joint}{intent['object']}={intent['id']}")
     return _end("answered", None, 200)
 
 

@@ -30,6 +30,7 @@ def book(
     source: Doc,
     *,
     fee: int = 0,
+    fee_for: str = "Stripe processing fees",
     description: str | None = None,
     category: str | None = None,
     at_once: bool = False,
@@ -38,7 +39,7 @@ def book(
     details = []
     if fee:
         details.append(
-            {"amount": fee, "application": None, "currency": currency, "description": "Stripe processing fees",
+            {"amount": fee, "application": None, "currency": currency, "description": fee_for,
              "type": "stripe_fee"}
         )  # fmt: skip
     available = tx.now if at_once else tx.now + SETTLES_AFTER

@@ -86,3 +86,13 @@ def resolved(tx: Transaction, name: str, param: str = "payment_method") -> Doc:
     if card is None:
         raise missing("PaymentMethod", name, param, 400)
     return card_method(tx, card)
+
+
+def from_data(tx: Transaction, data: Doc | None) -> Doc | None:
+    """A payment method typed in with the request, as `payment_method_data`; None when it is no card or debit."""
+    kind = (data or {}).get("type")
+    if data is None or kind not in ("card", "sepa_debit", "us_bank_account"):
+        return None
+    if kind != "card":
+        return debit_method(tx, data.get("billing_details"))
+    return card_method(tx, cards.BY_NUMBER["4242424242424242"], data.get("billing_details"))

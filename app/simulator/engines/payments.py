@@ -69,7 +69,7 @@ def resolve_challenge(tx: Transaction, intent: Doc, *, approved: bool) -> Stripe
     tx.update(intent, next_action=None)
     if approved:
         return _charge(tx, intent, method, cards.by_number(method["_number"]))
-    error = _error(AUTHENTICATION, None, AUTHENTICATION_SENTENCE, kind="invalid_request_error")
+    error = error_document(AUTHENTICATION, None, AUTHENTICATION_SENTENCE, kind="invalid_request_error")
     error["payment_method"] = shown(method)
     _fail(tx, intent, error)
     return StripeError(
@@ -119,7 +119,7 @@ def _charge(tx: Transaction, intent: Doc, method: Doc, card: cards.Card) -> Stri
 def _settle_later(tx: Transaction, charge: Doc, card: cards.Card | None = None) -> None:
     """Fees are known a moment after the charge: `charge.updated` tells of them."""
     tx.update(charge, _at_once=bool(card and card.after == "available_at_once"))
-    tx.schedule(tx.now + 1, "charge.balance", charge["id"])
+    tx.schedule(tx.wall + 1, "charge.balance", charge["id"], clock="")
 
 
 @timed("charge.balance")
@@ -139,6 +139,9 @@ def book_charge(tx: Transaction, identifier: str) -> None:
 
 
 def _succeed(tx: Transaction, intent: Doc, amount: int) -> None:
+    method = tx.get("payment_method", intent["payment_method"])
+    if method is not None and intent["setup_future_usage"]:
+        tx.update(method, _set_up=True)
     tx.update(intent, status="succeeded", amount_received=amount, amount_capturable=0, processing=None)
     tx.emit("payment_intent.succeeded", intent)
     for told in SETTLED:
@@ -158,7 +161,9 @@ def _decline(
         tx, intent, method, "failed", captured=False, outcome=_outcome(card, decline_code or code),
         failure=(code, message),
     )  # fmt: skip
-    error = _error(code, decline_code, message, charge=charge["id"]) | {"payment_method": shown(method)}
+    error = error_document(code, decline_code, message, charge=charge["id"]) | {
+        "payment_method": shown(method)
+    }
     tx.update(intent, latest_charge=charge["id"])
     tx.emit("charge.failed", charge)
     _fail(tx, intent, error)
@@ -181,9 +186,10 @@ def _fail(tx: Transaction, intent: Doc, error: Doc) -> None:
         told(tx, intent)
 
 
-def _error(
+def error_document(
     code: str, decline_code: str | None, message: str, *, charge: str | None = None, kind: str = "card_error"
 ) -> Doc:
+    """What `last_payment_error` and `last_setup_error` hold."""
     error: Doc = {"code": code, "doc_url": DOCS + code.replace("_", "-"), "message": message, "type": kind}
     if charge:
         error["charge"] = charge
@@ -202,6 +208,12 @@ def _outcome(card: cards.Card, reason: str | None = None) -> Doc:
         "network_status": "approved_by_network", "risk_level": card.risk, "risk_score": score,
         "seller_message": "Payment complete.", "type": "authorized",
     }  # fmt: skip
+    if reason is None and card.risk == "elevated":
+        return base | {
+            "reason": "elevated_risk_level", "type": "manual_review",
+            "seller_message": "Stripe evaluated this payment as having elevated risk, and placed it in your manual "
+            "review queue.",
+        }  # fmt: skip
     if reason is None:
         return base
     if card.blocked:
@@ -317,7 +329,7 @@ def resolve_debit(tx: Transaction, intent: Doc, *, succeeded: bool) -> None:
     _fail(
         tx,
         intent,
-        _error("payment_method_provider_decline", None, message, charge=charge["id"])
+        error_document("payment_method_provider_decline", None, message, charge=charge["id"])
         | {"payment_method": shown(method)},
     )
     for told in SETTLED:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from app.money import Money, format_money
 from app.simulator import cards
 from app.simulator.engines import funds, payments
@@ -10,6 +12,8 @@ from app.simulator.registry import Doc, timed
 from app.simulator.transaction import Transaction
 
 LATER = 3600
+# Who wants to know that (part of) a charge was refunded, told (tx, charge, refund): disputes, reviews, warnings.
+REFUNDED: list[Callable[[Transaction, Doc, Doc], None]] = []
 
 
 def request(tx: Transaction, charge: Doc, amount: int | None, reason: str | None, metadata: Doc) -> Doc:
@@ -45,6 +49,9 @@ def _count(tx: Transaction, charge: Doc, part: int) -> None:
     if refund is not None:
         tx.emit("refund.created", refund)
     tx.emit("charge.refunded", charge, previous)
+    if refund is not None:
+        for told in REFUNDED:
+            told(tx, charge, refund)
 
 
 def _fields(charge: Doc, part: int, reason: str | None, metadata: Doc) -> Doc:

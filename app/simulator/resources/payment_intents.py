@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.money import MAXIMUM_CHARGE, MINIMUM_CHARGE, Money, format_money
 from app.simulator.engines import payments
 from app.simulator.engines.customers import address, attach
-from app.simulator.engines.methods import card_method, resolved
+from app.simulator.engines.methods import from_data, resolved
 from app.simulator.errors import StripeError, invalid
 from app.simulator.fields import merged, plain, unset
 from app.simulator.listing import lists
@@ -70,12 +70,7 @@ def create(tx: Transaction, params: Doc) -> Doc:
 def _method(tx: Transaction, params: Doc) -> Doc | None:
     if "payment_method" in params:
         return resolved(tx, params["payment_method"])
-    data = params.get("payment_method_data")
-    if data and data.get("type") == "card":
-        from app.simulator.cards import BY_NUMBER
-
-        return card_method(tx, BY_NUMBER["4242424242424242"], data.get("billing_details"))
-    return None
+    return from_data(tx, params.get("payment_method_data"))
 
 
 def _notes(params: Doc) -> Doc:
