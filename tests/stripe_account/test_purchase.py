@@ -57,7 +57,6 @@ def page() -> Iterator[Page]:
 
 
 def test_a_purchase(shop: AccountShop, page: Page) -> None:
-    assert "The key works" in shop.flask("stripe", "doctor")
     page.goto(f"{shop.base_url}/offers/field-guide")
     page.get_by_role("button", name=re.compile("^Pay")).click()
     page.wait_for_url(re.compile(r"^https://checkout\.stripe\.com/"), timeout=60_000)
