@@ -62,6 +62,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return None
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first, so that no process of the run is left with them when the others are done."""
+    slow = {"chaos": 0, "test_first_run.py": 1, "journeys": 2}
+    items.sort(key=lambda item: slow.get(item.nodeid.removeprefix("tests/").split("/")[0].split("::")[0], 3))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
     report = yield
