@@ -139,6 +139,9 @@ def _load_catalogue(settings: Settings) -> None:
             pass
     except gateway.StripeFailure as failure:
         raise NotStarted(f"Stripe did not take the catalogue: {failure.raw}\nStart again.") from failure
+    finally:
+        # This process stays: a transaction left open here would lock everybody else out of an SQLite file.
+        db.session.remove()
 
 
 def _await(url: str, group: Group, seconds: float = 30) -> None:
