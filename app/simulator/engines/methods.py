@@ -41,6 +41,7 @@ def card_method(
     month: int = 12,
     year: int = 2034,
     metadata: Doc | None = None,
+    identifier: str | None = None,
 ) -> Doc:
     """A new payment method for a card."""
     checks = {"address_line1_check": None, "address_postal_code_check": None, "cvc_check": "pass"}
@@ -59,6 +60,7 @@ def card_method(
             "type": "card", "card": values, "billing_details": billing(details), "allow_redisplay": "unspecified",
             "metadata": metadata or {}, "_number": card.number,
         },
+        id=identifier,
     )  # fmt: skip
 
 
