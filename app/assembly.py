@@ -38,7 +38,6 @@ from app.extensions import (
     migrate,
     prepare_engine,
     security,
-    watch_writes,
 )
 from app.fraud import guard
 from app.models import Role, Shop, User, WebAuthn
@@ -121,7 +120,6 @@ def _bind_extensions(app: Flask, settings: Settings) -> None:
     db.init_app(app)
     with app.app_context():
         prepare_engine(db.engine)
-    watch_writes()
     migrate.init_app(app, db, directory=str(ROOT / "migrations"))
     csrf.init_app(app)
     limiter.init_app(app)

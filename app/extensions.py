@@ -76,22 +76,21 @@ def leave_transaction() -> None:
     db.session.rollback()
 
 
-def watch_writes() -> None:
-    """Let `wrote` see what was flushed or executed, not only what waits to be."""
+@event.listens_for(db.session, "after_flush")
+def _flushed(session: Any, _context: Any) -> None:
+    session.info["wrote"] = True
 
-    @event.listens_for(db.session, "after_flush")
-    def _flushed(session: Any, _context: Any) -> None:
-        session.info["wrote"] = True
 
-    @event.listens_for(db.session, "do_orm_execute")
-    def _executed(state: Any) -> None:
-        if not state.is_select:
-            state.session.info["wrote"] = True
+@event.listens_for(db.session, "do_orm_execute")
+def _executed(state: Any) -> None:
+    if not state.is_select:
+        state.session.info["wrote"] = True
 
-    @event.listens_for(db.session, "after_transaction_end")
-    def _ended(session: Any, transaction: Any) -> None:
-        if transaction.parent is None:
-            session.info.pop("wrote", None)
+
+@event.listens_for(db.session, "after_transaction_end")
+def _ended(session: Any, transaction: Any) -> None:
+    if transaction.parent is None:
+        session.info.pop("wrote", None)
 
 
 def engine_options(database_url: str) -> dict[str, Any]:
