@@ -28,6 +28,11 @@ def from_timestamp(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
+def skew(seconds: float) -> timedelta:
+    """How far another machine's clock, at `seconds` since 1970, stands from this machine's own."""
+    return abs(datetime.fromtimestamp(seconds, UTC) - datetime.now(UTC))
+
+
 def zone(name: str) -> tzinfo:
     """The merchant's time zone by its name; UTC where the name is empty or this machine does not know it."""
     try:

@@ -20,6 +20,7 @@ from app.models import QueueState, WebhookEvent
 GUARD = "public"
 blueprint = Blueprint("health", __name__)
 LAG_LIMIT = timedelta(minutes=15)
+SKEW_LIMIT = timedelta(seconds=30)  # leases and signatures are judged by clocks
 
 
 @blueprint.get("/healthz")
@@ -30,17 +31,21 @@ def healthz() -> dict[str, str]:
 
 @blueprint.get("/readyz")
 def readyz() -> tuple[dict[str, Any], int]:
-    """Whether this process can serve: database, migrations, disk, backlog. 503 with what is missing."""
+    """Whether this process can serve: database, migrations, clock, backlog, disk. 503 with what is missing.
+
+    A backlog is told but refuses nobody: pages can be served while events wait.
+    """
     checks: dict[str, str] = {}
     try:
         db.session.execute(text("SELECT 1"))
         checks["database"] = "ok"
         checks["migrations"] = "ok" if current_revision() == latest_revision() else "behind"
+        checks["clock"] = "ok" if _skew() < SKEW_LIMIT else "skewed"
         checks["backlog"] = "ok" if lag() < LAG_LIMIT else "behind"
     except SQLAlchemyError:
         checks["database"] = "unreachable"
     checks["disk"] = "ok" if shutil.disk_usage(ROOT).free > 50 * 1024 * 1024 else "full"
-    fatal = any(checks.get(name, "ok") != "ok" for name in ("database", "migrations", "disk"))
+    fatal = any(checks.get(name, "ok") != "ok" for name in ("database", "migrations", "clock", "disk"))
     return {"status": "unready" if fatal else "ready", "checks": checks}, 503 if fatal else 200
 
 
@@ -59,6 +64,15 @@ def security_txt() -> Response:
         f"Canonical: {settings.public_url}/.well-known/security.txt",
     ]
     return Response("\n".join(lines) + "\n", mimetype="text/plain")
+
+
+def _skew() -> timedelta:
+    """How far this machine's clock stands from the database server's; SQLite has this machine's."""
+    if db.session.get_bind().dialect.name != "postgresql":
+        return timedelta()
+    return clock.skew(
+        float(db.session.execute(text("SELECT extract(epoch FROM clock_timestamp())")).scalar_one())
+    )
 
 
 def current_revision() -> str | None:
