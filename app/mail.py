@@ -107,6 +107,7 @@ def compose(mail: Mail) -> EmailMessage:
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(mail.text or "")
     message.add_alternative(mail.html or "", subtype="html")
+    message.set_boundary(mail.public_id)  # not a random one: a repeated message is the same to the byte
     return message
 
 

@@ -39,8 +39,9 @@ def worker_name() -> str:
 def claim(model: type[Q], limit: int, worker: str) -> list[Q]:
     """Lease up to `limit` due rows to `worker`, most urgent first. The caller commits before working on them.
 
-    Of the events of one object only the oldest open one is ever leased. A lease that ran out is taken over,
-    unless it was the last: a row in whose every try the worker ended is dead, not tried for ever.
+    Of the events of one object only the oldest open one is ever leased. A lease that ran out is taken over, with
+    a longer one for what may only be slow, unless it was the last: a row in whose every try the worker ended is
+    dead, not tried for ever.
     """
     now = clock.now()
     due = or_(
@@ -68,8 +69,8 @@ def claim(model: type[Q], limit: int, worker: str) -> list[Q]:
             continue
         row.state = QueueState.RUNNING
         row.worker = worker
-        row.lease_until = now + model.LEASE
         row.attempts += 1
+        row.lease_until = now + model.LEASE * row.attempts
         row.started_at = now
         leased.append(row)
     return leased
