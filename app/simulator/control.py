@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 import orjson
-from flask import Blueprint, Response, current_app, render_template, request
+from flask import Blueprint, Response, current_app, request
 
 from app.simulator.delivery import Courier, resend
 from app.simulator.door import Door
@@ -22,11 +22,13 @@ LONGEST = 20 * 366 * 86400
 control = Blueprint("control", __name__, url_prefix="/_sim")
 
 
-def _part(name: str) -> Any:
+def part(name: str) -> Any:
+    """A part of the running simulator: store, courier, door, schedule."""
     return current_app.extensions[name]
 
 
-def _json(body: Any, status: int = 200) -> Response:
+def as_json(body: Any, status: int = 200) -> Response:
+    """An answer for programs."""
     return Response(orjson.dumps(body, option=orjson.OPT_INDENT_2), status, mimetype="application/json")
 
 
@@ -37,16 +39,16 @@ def _same_site() -> Response | None:
         "none",
         "same-origin",
     ):
-        return _json({"error": "only this page and local programs may do that"}, 403)
+        return as_json({"error": "only this page and local programs may do that"}, 403)
     return None
 
 
 @control.errorhandler(StripeError)
 def _refused(error: StripeError) -> Response:
-    return _json({"error": error.message}, error.status)
+    return as_json({"error": error.message}, error.status)
 
 
-def _given() -> Doc:
+def given() -> Doc:
     """The JSON or form fields of a request."""
     if request.is_json:
         body = request.get_json(silent=True)
@@ -56,42 +58,43 @@ def _given() -> Doc:
     return dict(request.form)
 
 
-def _answer(body: Any) -> Response:
+def answered(body: Any) -> Response:
     """JSON for programs; back to the page for a pressed button."""
-    return Response("", 303, {"Location": "/_sim/"}) if request.form.get("page") else _json(body)
+    return Response("", 303, {"Location": "/_sim/"}) if request.form.get("page") else as_json(body)
 
 
 @control.get("/health")
 def health() -> Response:
     """Ready, with counts."""
-    store: Store = _part("store")
+    store: Store = part("store")
     counts = dict(store.read().sql.execute("SELECT object, count(*) FROM objects GROUP BY object").fetchall())
-    door: Door = _part("door")
-    return _json(
+    door: Door = part("door")
+    return as_json(
         {"ok": True, "now": int(store.clock.now()), "objects": counts, "violations": len(door.violations),
-         "problems": len(_part("schedule").problems)}
+         "problems": len(part("schedule").problems)}
     )  # fmt: skip
 
 
 @control.post("/reset")
 def reset() -> Response:
     """Forget everything but the endpoint given at start."""
-    schedule: Schedule = _part("schedule")
-    door: Door = _part("door")
+    schedule: Schedule = part("schedule")
+    door: Door = part("door")
     door.faults.clear()
-    _part("courier").drain(5)
+    part("courier").drain(5)
+    part("courier").mischief.clear()
     schedule.reset()
     door.log.clear()
     door.violations.clear()
-    _part("configure")()
-    return _answer({"ok": True})
+    part("configure")()
+    return answered({"ok": True})
 
 
 @control.get("/clock")
 def clock() -> Response:
     """What time it is here."""
-    held = _part("store").clock
-    return _json(
+    held = part("store").clock
+    return as_json(
         {"now": int(held.now()), "offset": 0 if held.frozen else round(held.offset), "frozen": held.frozen}
     )
 
@@ -99,15 +102,15 @@ def clock() -> Response:
 @control.post("/clock")
 def advance() -> Response:
     """Move the clock forward: `advance` seconds, or `to` a unix time, or to an `offset` from real time."""
-    given = _given()
-    clock = _part("store").clock
+    asked = given()
+    clock = part("store").clock
     try:
-        if "to" in given:
-            seconds = int(given["to"]) - clock.now()
-        elif "offset" in given and not clock.frozen:
-            seconds = int(given["offset"]) - clock.offset
+        if "to" in asked:
+            seconds = int(asked["to"]) - clock.now()
+        elif "offset" in asked and not clock.frozen:
+            seconds = int(asked["offset"]) - clock.offset
         else:
-            seconds = int(given["advance"])
+            seconds = int(asked["advance"])
     except (KeyError, TypeError, ValueError):
         raise invalid(
             "say `advance` (seconds), `to` (unix time) or `offset` (seconds from real time)"
@@ -116,8 +119,8 @@ def advance() -> Response:
         raise invalid("the clock only goes forward")
     if seconds > LONGEST:
         raise invalid("at most twenty years at once")
-    steps = _part("schedule").advance(max(0, seconds))
-    return _answer(
+    steps = part("schedule").advance(max(0, seconds))
+    return answered(
         {"now": int(clock.now()), "offset": 0 if clock.frozen else round(clock.offset), "steps": steps}
     )
 
@@ -125,47 +128,48 @@ def advance() -> Response:
 @control.post("/fail")
 def fail() -> Response:
     """Have the next matching API requests fail; see faults.Fault for the fields."""
-    given = {k: v for k, v in _given().items() if k != "page"}
+    asked = {k: v for k, v in given().items() if k != "page"}
     kinds = {f.name: str(f.type) for f in fields(Fault)}
-    unknown = sorted(given.keys() - kinds.keys())
-    if unknown or given.get("kind") not in KINDS:
+    unknown = sorted(asked.keys() - kinds.keys())
+    if unknown or asked.get("kind") not in KINDS:
         raise invalid(f"unknown fields: {unknown}" if unknown else f"kind must be one of {', '.join(KINDS)}")
     try:
         for key in ("times", "status"):
-            given[key] = int(given.get(key, Fault.times if key == "times" else Fault.status))
-        given["seconds"] = float(given.get("seconds", 0))
+            asked[key] = int(asked.get(key, Fault.times if key == "times" else Fault.status))
+        asked["seconds"] = float(asked.get("seconds", 0))
+        asked |= {k: asked[k] in (True, "true", "1") for k in ("should_retry", "executed") if k in asked}
     except (TypeError, ValueError):
         raise invalid("times and status are whole numbers, seconds is a number") from None
-    _part("door").faults.order(Fault(**given))
-    return _answer({"pending": _part("door").faults.listed()})
+    part("door").faults.order(Fault(**asked))
+    return answered({"pending": part("door").faults.listed()})
 
 
 @control.get("/fail")
 def failing() -> Response:
     """The failures still to come."""
-    return _json({"pending": _part("door").faults.listed()})
+    return as_json({"pending": part("door").faults.listed()})
 
 
 @control.post("/fail/clear")
 def clear_failures() -> Response:
     """No more failures."""
-    _part("door").faults.clear()
-    return _answer({"pending": []})
+    part("door").faults.clear()
+    return answered({"pending": []})
 
 
 @control.post("/events/<identifier>/resend")
 def resend_event(identifier: str) -> Response:
     """Deliver an event again, to every endpoint or to the one named."""
-    courier: Courier = _part("courier")
-    deliveries = resend(_part("store"), courier, identifier, _given().get("endpoint"))
+    courier: Courier = part("courier")
+    deliveries = resend(part("store"), courier, identifier, given().get("endpoint"))
     courier.wait(deliveries, 10)
-    return _answer({"deliveries": deliveries})
+    return answered({"deliveries": deliveries})
 
 
 @control.get("/deliveries")
 def deliveries() -> Response:
     """Deliveries with their attempts, newest first; `event` narrows it to one event."""
-    tx = _part("store").read()
+    tx = part("store").read()
     event = request.args.get("event")
     rows = tx.sql.execute(
         "SELECT d.id, d.event, d.endpoint, d.state, d.tries, d.next_at, json_extract(o.data, '$.type')"
@@ -182,27 +186,27 @@ def deliveries() -> Response:
         )
         keys = ("at", "status", "error", "milliseconds", "answer")
         entry["attempts"] = [dict(zip(keys, row, strict=True)) for row in tried]
-    return _json({"deliveries": listed})
+    return as_json({"deliveries": listed})
 
 
 @control.post("/payment_intents/<identifier>/resolve")
 def resolve(identifier: str) -> Response:
     """Have the bank answer a delayed payment now: `outcome` succeeds or fails."""
-    with _part("store").write() as tx:
+    with part("store").write() as tx:
         tx.base_url = request.host_url.rstrip("/")
         intent = tx.find("payment_intent", identifier)
         if intent["status"] != "processing":
             raise invalid(f"nothing is on its way: the status is {intent['status']}")
-        payments.resolve_debit(tx, intent, succeeded=_given().get("outcome", "succeeds") == "succeeds")
+        payments.resolve_debit(tx, intent, succeeded=given().get("outcome", "succeeds") == "succeeds")
         waiting = tx.deliveries
-    _part("courier").wait(waiting, 10)
-    return _answer(shown(intent))
+    part("courier").wait(waiting, 10)
+    return answered(shown(intent))
 
 
 @control.post("/settle")
 def settle() -> Response:
     """Do now what is a moment away: fees of charges already made."""
-    return _answer({"steps": _part("schedule").advance(1)})
+    return answered({"steps": part("schedule").advance(1)})
 
 
 @control.get("/requests")
@@ -212,16 +216,16 @@ def requests() -> Response:
     prefix = request.args.get("path", "")
     found = [
         entry
-        for entry in list(_part("door").log)
+        for entry in list(part("door").log)
         if all(entry[k] == v for k, v in wanted.items()) and entry["path"].startswith(prefix)
     ]
-    return _json({"requests": found})
+    return as_json({"requests": found})
 
 
 @control.get("/violations")
 def violations() -> Response:
     """Answers that departed from the SDK's shapes (with --check), failures of the simulator itself."""
-    return _json({"violations": _part("door").violations, "problems": _part("schedule").problems})
+    return as_json({"violations": part("door").violations, "problems": part("schedule").problems})
 
 
 @control.get("/objects/<name>")
@@ -229,34 +233,9 @@ def objects(name: str) -> Response:
     """Objects of one kind as they are stored, newest first; `id` for one of them."""
     if name not in RESOURCES:
         raise invalid(f"no such kind of object: {name}")
-    tx = _part("store").read()
+    tx = part("store").read()
     wanted = request.args.get("id")
     if wanted:
         doc = tx.find(name, wanted)
-        return _json(doc)
-    return _json({"data": [doc for _, doc in zip(range(100), tx.scan(name), strict=False)]})
-
-
-@control.get("/")
-def index() -> Response:
-    """The page for people: clock, events with their deliveries, objects."""
-    tx = _part("store").read()
-    events = [doc for _, doc in zip(range(60), tx.scan("event"), strict=False)]
-    marks = {}
-    for event in events:
-        marks[event["id"]] = tx.sql.execute(
-            "SELECT d.state, d.tries, a.status, a.error, d.next_at FROM deliveries d LEFT JOIN attempts a ON a.id ="
-            " (SELECT max(id) FROM attempts WHERE delivery = d.id) WHERE d.event = ? ORDER BY d.id",
-            (event["id"],),
-        ).fetchall()
-    counts = tx.sql.execute("SELECT object, count(*) FROM objects GROUP BY object ORDER BY object").fetchall()
-    body = render_template(
-        "simulator/log.html", events=events, marks=marks, counts=counts, now=tx.now, faults=_part("door").faults.listed(),
-        requests=list(_part("door").log)[-30:][::-1], merchant=str(current_app.config["MERCHANT"]),
-        endpoints=list(tx.scan("webhook_endpoint")),
-    )  # fmt: skip
-    response = Response(body)
-    response.headers["Content-Security-Policy"] = (
-        "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
-    )
-    return response
+        return as_json(doc)
+    return as_json({"data": [doc for _, doc in zip(range(100), tx.scan(name), strict=False)]})

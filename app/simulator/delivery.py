@@ -5,8 +5,6 @@ Only loopback addresses are ever called.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import http.client
 import ipaddress
 import queue
@@ -19,6 +17,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import orjson
 
+from app.simulator.mischief import Letter, Mischief, Trick, letters
 from app.simulator.registry import Doc, timed
 from app.simulator.store import Store
 from app.simulator.transaction import Transaction, shown
@@ -37,16 +36,12 @@ class Parcel:
 
     delivery: int
     event: str
+    type: str
+    endpoint: str
     url: str
     secrets: list[str]
     body: bytes
     tries: int
-
-
-def signature(body: bytes, secrets: list[str], moment: int) -> str:
-    """The Stripe-Signature header of exactly these bytes."""
-    marks = [hmac.new(s.encode(), b"%d." % moment + body, hashlib.sha256).hexdigest() for s in secrets]
-    return ",".join([f"t={moment}", *(f"v1={mark}" for mark in marks)])
 
 
 def loopback(parts: SplitResult) -> bool:
@@ -64,7 +59,7 @@ class Courier:
     """Threads that deliver what transactions queue. Start after fork, stop before the store closes."""
 
     def __init__(self, store: Store) -> None:
-        self.store = store
+        self.store, self.mischief = store, Mischief()
         self._queue: queue.SimpleQueue[int | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._change = threading.Condition()
@@ -73,15 +68,19 @@ class Courier:
 
     def start(self) -> None:
         """Begin, with what an earlier run left undelivered."""
-        rows = self.store.read().sql.execute(
-            "SELECT id FROM deliveries WHERE state = 'pending' AND (tries = 0 OR next_at <= ?) ORDER BY id",
-            (int(self.store.clock.now()),),
-        )
         self._threads = [
             threading.Thread(target=self._work, name=f"courier-{i}", daemon=True) for i in range(THREADS)
         ]
         for thread in self._threads:
             thread.start()
+        self.resume()
+
+    def resume(self) -> None:
+        """Send what should have been sent by now and was not."""
+        rows = self.store.read().sql.execute(
+            "SELECT id FROM deliveries WHERE state = 'pending' AND (tries = 0 OR next_at <= ?) ORDER BY id",
+            (int(self.store.clock.now()),),
+        )
         self.send([row[0] for row in rows])
 
     def stop(self) -> None:
@@ -126,15 +125,62 @@ class Courier:
         parcel = _packed(self.store.read(), delivery)
         if parcel is None:
             return
+        if self.mischief.keeps(parcel):
+            return
+        trick = self.mischief.take(parcel)
+        if trick is not None and trick.kind in ("drop", "delay", "twin"):
+            with self.store.write() as tx:
+                _tampered(tx, parcel, trick)
+            if trick.kind != "twin":
+                return
+        for letter in letters(parcel, trick, int(self.store.clock.now())):
+            self._deliver(parcel, letter)
+
+    def _deliver(self, parcel: Parcel, letter: Letter) -> None:
         started = time.perf_counter()
-        status, error, answer = _post(parcel, int(self.store.clock.now()))
+        status, error, answer = _post(parcel.url, letter)
         spent = round((time.perf_counter() - started) * 1000)
         with self.store.write() as tx:
-            tx.sql.execute(
-                "INSERT INTO attempts (delivery, at, status, error, milliseconds, answer) VALUES (?, ?, ?, ?, ?, ?)",
-                (delivery, tx.now, status, error, spent, answer),
-            )
-            _record(tx, parcel, status, error)
+            _attempted(tx, parcel.delivery, status, error or letter.note, spent, answer)
+            if letter.counts:
+                _record(tx, parcel, status, error)
+
+
+def _attempted(
+    tx: Transaction,
+    delivery: int,
+    status: int | None,
+    error: str | None,
+    spent: int = 0,
+    answer: str | None = None,
+) -> None:
+    tx.sql.execute(
+        "INSERT INTO attempts (delivery, at, status, error, milliseconds, answer) VALUES (?, ?, ?, ?, ?, ?)",
+        (delivery, tx.now, status, error, spent, answer),
+    )
+
+
+def _tampered(tx: Transaction, parcel: Parcel, trick: Trick) -> None:
+    """Lose the delivery, put it off, or have the same change told by a second event."""
+    if trick.kind == "drop":
+        _attempted(tx, parcel.delivery, None, "dropped on order")
+        tx.sql.execute(
+            "UPDATE deliveries SET state = 'failed', next_at = NULL WHERE id = ?", (parcel.delivery,)
+        )
+    elif trick.kind == "delay":
+        tx.sql.execute(
+            "UPDATE deliveries SET next_at = ? WHERE id = ?", (tx.now + trick.seconds, parcel.delivery)
+        )
+        tx.schedule(tx.now + trick.seconds, "webhook.retry", str(parcel.delivery))
+    else:
+        event = tx.find("event", parcel.event)
+        fields = {k: v for k, v in event.items() if k not in ("id", "object")}
+        twin = tx.create("event", fields)
+        cursor = tx.sql.execute(
+            "INSERT INTO deliveries (event, endpoint, next_at) VALUES (?, ?, ?)",
+            (twin["id"], parcel.endpoint, tx.now),
+        )
+        tx.deliveries.append(int(cursor.lastrowid or 0))
 
 
 def _packed(tx: Transaction, delivery: int) -> Parcel | None:
@@ -147,7 +193,10 @@ def _packed(tx: Transaction, delivery: int) -> Parcel | None:
     if event is None or endpoint is None or endpoint.get("deleted"):
         return None
     body = rendered(event, endpoint)
-    return Parcel(delivery, event["id"], endpoint["url"], secrets_of(endpoint, tx.now), body, row[3])
+    secrets = secrets_of(endpoint, tx.now)
+    return Parcel(
+        delivery, event["id"], event["type"], endpoint["id"], endpoint["url"], secrets, body, row[3]
+    )
 
 
 def rendered(event: Doc, endpoint: Doc) -> bytes:
@@ -157,29 +206,41 @@ def rendered(event: Doc, endpoint: Doc) -> bytes:
 
 
 def secrets_of(endpoint: Doc, now: int) -> list[str]:
-    """The secrets that sign now: during a roll the old one too."""
-    old = endpoint.get("_old_secret")
-    return [endpoint["_secret"], *([old["secret"]] if old and old["until"] > now else [])]
+    """The secrets that sign now: during a roll the old ones too."""
+    old = [held["secret"] for held in endpoint.get("_old_secrets") or [] if held["until"] > now]
+    return [endpoint["_secret"], *old]
 
 
-def _post(parcel: Parcel, moment: int) -> tuple[int | None, str | None, str | None]:
-    parts = urlsplit(parcel.url)
+def roll(tx: Transaction, endpoint: Doc, alive: int) -> str:
+    """Give an endpoint a new secret; the one it had signs along for `alive` seconds, at most a day."""
+    held = [old for old in endpoint.get("_old_secrets") or [] if old["until"] > tx.now]
+    if alive > 0:
+        held = [{"secret": endpoint["_secret"], "until": tx.now + min(alive, 24 * _HOUR)}, *held]
+    secret = tx.new_id("whsec_")
+    tx.update(endpoint, _secret=secret, _old_secrets=held)
+    return secret
+
+
+def _post(url: str, letter: Letter) -> tuple[int | None, str | None, str | None]:
+    parts = urlsplit(url)
     if not loopback(parts):
         return None, "refused: only loopback addresses are called", None
     maker: Any = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = maker(parts.hostname, parts.port, timeout=TIMEOUT)
+    headers = {
+        "Content-Type": "application/json; charset=utf-8",
+        "User-Agent": USER_AGENT,
+        "Accept": "*/*; q=0.5, application/xml",
+        "Cache-Control": "no-cache",
+    }
+    if letter.signature is not None:
+        headers["Stripe-Signature"] = letter.signature
     try:
         connection.request(
             "POST",
             (parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
-            body=parcel.body,
-            headers={
-                "Content-Type": "application/json; charset=utf-8",
-                "User-Agent": USER_AGENT,
-                "Stripe-Signature": signature(parcel.body, parcel.secrets, moment),
-                "Accept": "*/*; q=0.5, application/xml",
-                "Cache-Control": "no-cache",
-            },
+            body=letter.body,
+            headers=headers,
         )
         answer = connection.getresponse()
         return answer.status, None, answer.read(2000).decode("utf-8", "replace")
@@ -213,7 +274,9 @@ def _record(tx: Transaction, parcel: Parcel, status: int | None, error: str | No
 
 @timed("webhook.retry")
 def _retry(tx: Transaction, identifier: str) -> None:
-    tx.deliveries.append(int(identifier))
+    row = tx.sql.execute("SELECT state FROM deliveries WHERE id = ?", (int(identifier),)).fetchone()
+    if row is not None and row[0] == "pending":
+        tx.deliveries.append(int(identifier))
 
 
 def resend(store: Store, courier: Courier, event: str, endpoint: str | None = None) -> list[int]:
@@ -239,4 +302,5 @@ def resend(store: Store, courier: Courier, event: str, endpoint: str | None = No
             )
             again.append(int(cursor.lastrowid or 0))
         tx.deliveries = again
+        courier.mischief.let(again)
     return again

@@ -114,6 +114,12 @@ class Schedule:
                 self.courier.drain(PATIENCE)
             return steps
 
+    def restore(self, name: str) -> None:
+        """Put a snapshot in the store's place between two steps."""
+        with self._turn:
+            self.store.restore(name)
+            self.problems.clear()
+
     def reset(self) -> None:
         """Empty the store between two steps."""
         with self._turn:

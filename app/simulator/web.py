@@ -15,7 +15,11 @@ from app.money import Money, format_money
 from app.simulator import (
     contract,
     faults,
+    front,  # noqa: F401 - each registers its part of the control surface
+    interception,  # noqa: F401
+    keeping,  # noqa: F401
     resources,  # noqa: F401 - registers every resource
+    staging,  # noqa: F401
 )
 from app.simulator.control import control
 from app.simulator.delivery import Courier
