@@ -186,8 +186,8 @@ def mark_paid(tx: Transaction, invoice: Doc, amount: int, *, out_of_band: bool =
     """The invoice is paid, with everything that follows from it."""
     tx.unschedule("invoice.retry", invoice["id"])
     previous = tx.update(
-        invoice, status="paid", amount_paid=amount, amount_remaining=0, next_payment_attempt=None, attempted=True,
-        auto_advance=False, _out_of_band=out_of_band,
+        invoice, status="paid", amount_paid=amount, amount_remaining=0, next_payment_attempt=None, auto_advance=False,
+        attempted=invoice["attempted"] or not out_of_band,
         status_transitions=invoice["status_transitions"] | {"paid_at": tx.now},
     )  # fmt: skip
     tx.emit("invoice.updated", invoice, previous)

@@ -125,9 +125,8 @@ def _sums(lines: list[Doc]) -> Doc:
 def _discount(tx: Transaction, lines: list[Doc], identifier: str, currency: str) -> None:
     discount = tx.get("discount", identifier)
     coupon = tx.get("coupon", discount["source"]["coupon"]) if discount else None
-    if discount is None or coupon is None:
+    if coupon is None:
         return
-    coupon = coupon if not coupon.get("deleted") else discount["_coupon"]
     products = (coupon.get("_applies_to") or {}).get("products")
     chosen = [
         x

@@ -9,22 +9,25 @@ from typing import Any
 import orjson
 
 from app.money import MINIMUM_CHARGE
-from app.simulator.engines import collecting, customer_balance, invoice_lines
+from app.simulator.engines import collecting, customer_balance, invoice_items, invoice_lines
 from app.simulator.engines import discounts as discounting
 from app.simulator.engines.collecting import FAILED, PAID, attempt, charge, pay_out_of_band
+from app.simulator.engines.invoice_lines import pricing
 from app.simulator.errors import StripeError, invalid
 from app.simulator.registry import Doc, timed
 from app.simulator.store import ACCOUNT
 from app.simulator.transaction import Transaction, shown
 
 __all__ = [
-    "FAILED", "PAID", "attempt", "charge", "draft", "finalize", "mark_uncollectible", "pay_out_of_band", "preview",
-    "recount", "rehearsed", "send", "void",
+    "FAILED", "PAID", "add", "advances", "attempt", "charge", "collect_later", "draft", "finalize", "mark_uncollectible",
+    "pay_out_of_band", "preview", "pricing", "recount", "rehearsed", "remove", "replace", "reschedule", "send", "void",
 ]  # fmt: skip
 
+# A draft waits an hour: the attempt is announced for its end, the finalization for a second later.
 DRAFT_FOR = 3600
 HELD_FOR = 72 * 3600
-NO_ADVANCE = "This invoice is already finalized, you can't re-finalize a non-draft invoice."
+NOT_DRAFT = "This invoice is already finalized, you can't re-finalize a non-draft invoice."
+NOT_OPEN = "You can only pass in open invoices. This invoice isn't open."
 
 
 def draft(
@@ -54,9 +57,8 @@ def draft(
     given = list(discounts) or (discounting.inherited(tx, owner) if inherit else [])
     start, end = period or (tx.now, tx.now)
     identifier = tx.new_id("in_")
-    advances = tx.now + DRAFT_FOR if automatic_advance else None
     base = _blank(owner) | {
-        "auto_advance": automatic_advance, "automatically_finalizes_at": advances, "billing_reason": billing_reason,
+        "billing_reason": billing_reason, "created": tx.now,
         "collection_method": collection_method, "currency": currency, "discounts": given, "id": identifier,
         "default_payment_method": default_payment_method, "default_tax_rates": _rates(tx, default_tax_rates),
         "due_date": None if days_until_due is None else tx.now + days_until_due * collecting.DAY,
@@ -64,13 +66,35 @@ def draft(
         "test_clock": clock or owner.get("test_clock"), "_days_until_due": days_until_due,
         "_subscription": sub["id"] if sub else None,
     } | (fields or {})  # fmt: skip
-    base |= invoice_lines.reckon(tx, base, [invoice_lines.line(tx, x, currency) for x in lines])
+    base |= advances(base, automatic_advance)
+    wanted = list(lines)
+    base |= invoice_lines.reckon(tx, base, [invoice_lines.line(tx, x, currency) for x in wanted])
     invoice = tx.create("invoice", base | _due(base), id=identifier)
+    invoice_items.claim(tx, wanted, identifier)
+    if owner["currency"] is None:
+        tx.emit("customer.updated", owner, tx.update(owner, currency=currency))
     discounting.used(tx, invoice)
     tx.emit("invoice.created", invoice)
-    if advances:
-        tx.schedule(advances, "invoice.finalize", identifier, clock=invoice["test_clock"])
+    reschedule(tx, invoice)
     return invoice
+
+
+def reschedule(tx: Transaction, invoice: Doc) -> None:
+    """Let a draft become open at the time it names, or not by itself when it names none."""
+    tx.unschedule("invoice.finalize", invoice["id"])
+    at = invoice["automatically_finalizes_at"]
+    if at:
+        tx.schedule(at, "invoice.finalize", invoice["id"], clock=invoice["test_clock"])
+
+
+def advances(invoice: Doc, automatically: bool) -> Doc:
+    """Whether and when a draft becomes open by itself, and is then charged."""
+    at = invoice["created"] if automatically else None
+    charged = invoice["collection_method"] == "charge_automatically"
+    return {
+        "auto_advance": automatically, "automatically_finalizes_at": None if at is None else at + DRAFT_FOR + 1,
+        "next_payment_attempt": at + DRAFT_FOR if at is not None and charged else None,
+    }  # fmt: skip
 
 
 def _parent(subscription: Doc | None) -> Doc | None:
@@ -123,6 +147,38 @@ def recount(tx: Transaction, invoice: Doc, lines: list[Doc] | None = None) -> Do
     return tx.update(invoice, changes | _due(invoice | changes))
 
 
+def add(tx: Transaction, invoice: Doc, given: list[Doc]) -> None:
+    """Put lines before those a draft has, and tell of it."""
+    new = [invoice_lines.line(tx, x, invoice["currency"]) for x in given]
+    tx.emit("invoice.updated", invoice, recount(tx, invoice, [*new, *invoice["_lines"]]))
+
+
+def replace(tx: Transaction, invoice: Doc, given: list[Doc]) -> None:
+    """Rebuild the lines of a draft that stand for these invoice items, and tell of it."""
+    fresh = {x["invoice_item"]: x for x in given}
+    lines = []
+    for line in invoice["_lines"]:
+        wanted = fresh.get(item_of(line) or "")
+        lines.append(
+            invoice_lines.line(tx, wanted | {"id": line["id"]}, invoice["currency"]) if wanted else line
+        )
+    tx.emit("invoice.updated", invoice, recount(tx, invoice, lines))
+
+
+def remove(tx: Transaction, invoice: Doc, item: str) -> None:
+    """Take the line of an invoice item off a draft, and tell of it."""
+    kept = [line for line in invoice["_lines"] if item_of(line) != item]
+    tx.emit("invoice.updated", invoice, recount(tx, invoice, kept))
+
+
+def item_of(line: Doc) -> str | None:
+    """The invoice item a line stands for."""
+    parent = line["parent"] or {}
+    details: Doc = parent.get("invoice_item_details") or parent.get("subscription_item_details") or {}
+    item: str | None = details.get("invoice_item")
+    return item
+
+
 def _due(invoice: Doc) -> Doc:
     """What is due after the customer's balance: less a credit, plus a debt, nothing below the smallest charge."""
     total, starting = invoice["total"], invoice["starting_balance"]
@@ -138,7 +194,7 @@ def _due(invoice: Doc) -> Doc:
 def finalize(tx: Transaction, invoice: Doc) -> Doc:
     """Make a draft open: its number, the customer's balance, its payment intent. With nothing due it is paid."""
     if invoice["status"] != "draft":
-        raise invalid(NO_ADVANCE, code="invoice_not_editable")
+        raise invalid(NOT_DRAFT)
     owner = tx.find("customer", invoice["customer"])
     if invoice["automatic_tax"]["status"] == "requires_location_inputs":
         raise invalid(
@@ -175,7 +231,7 @@ def _opened(tx: Transaction, invoice: Doc) -> Doc:
     days = invoice["_days_until_due"]
     return {
         "status": "open", "effective_at": invoice["effective_at"] or tx.now, "hosted_invoice_url": url,
-        "invoice_pdf": f"{url}/pdf", "automatically_finalizes_at": None,
+        "invoice_pdf": f"{url}/pdf", "automatically_finalizes_at": None, "next_payment_attempt": None,
         "due_date": invoice["due_date"] if days is None else tx.now + days * collecting.DAY,
         "webhooks_delivered_at": invoice["created"] if not _undelivered(tx, invoice) else None,
         "status_transitions": invoice["status_transitions"] | {"finalized_at": tx.now},
@@ -211,7 +267,7 @@ def _finalize_due(tx: Transaction, identifier: str) -> None:
         return
     if tx.now < invoice["created"] + HELD_FOR and _undelivered(tx, invoice):
         tx.update(invoice, automatically_finalizes_at=tx.now + DRAFT_FOR)
-        tx.schedule(tx.now + DRAFT_FOR, "invoice.finalize", identifier, clock=invoice["test_clock"])
+        reschedule(tx, invoice)
         return
     try:
         finalize(tx, invoice)
@@ -230,6 +286,15 @@ def advance(tx: Transaction, invoice: Doc) -> None:
         attempt(tx, invoice)
     else:
         send(tx, invoice)
+
+
+def collect_later(tx: Transaction, invoice: Doc) -> None:
+    """An invoice finalized by hand advances too: it is charged in an hour, or sent now."""
+    if invoice["collection_method"] != "charge_automatically":
+        send(tx, invoice)
+        return
+    tx.update(invoice, next_payment_attempt=tx.now + DRAFT_FOR)
+    tx.schedule(tx.now + DRAFT_FOR, "invoice.retry", invoice["id"], clock=invoice["test_clock"])
 
 
 def send(tx: Transaction, invoice: Doc) -> Doc:
@@ -277,8 +342,10 @@ def _give_back(tx: Transaction, invoice: Doc) -> None:
 
 def mark_uncollectible(tx: Transaction, invoice: Doc) -> Doc:
     """Write an open invoice off; it can still be paid or voided."""
+    if invoice["status"] == "uncollectible":
+        raise invalid("This invoice has already been marked uncollectible.")
     if invoice["status"] != "open":
-        raise invalid("You can only pass in open invoices. This invoice isn't open.")
+        raise invalid(NOT_OPEN)
     tx.unschedule("invoice.retry", invoice["id"])
     previous = tx.update(
         invoice, status="uncollectible", auto_advance=False, next_payment_attempt=None,

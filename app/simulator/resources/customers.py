@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from app.simulator.engines import customer_balance, discounts, sources
 from app.simulator.engines.customers import address, attach, new_customer
 from app.simulator.engines.methods import resolved
 from app.simulator.errors import invalid, missing
@@ -23,7 +24,7 @@ customer = Resource(
 )  # fmt: skip
 retrieves("customer", "/v1/customers/{customer}", tombstones=True)
 lists("customer", "/v1/customers", email=lambda doc, wanted: doc["email"] == wanted)
-_FIELDS = ("balance", "description", "email", "name", "phone", "preferred_locales", "tax_exempt")
+_FIELDS = ("description", "email", "name", "phone", "preferred_locales", "tax_exempt")
 
 
 @route("POST", "/v1/customers")
@@ -33,11 +34,18 @@ def create(tx: Transaction, params: Doc) -> Doc:
     fields = _fields(params)
     if "test_clock" in params:
         fields["test_clock"] = tx.find("test_helpers.test_clock", params["test_clock"], "test_clock")["id"]
+    method = resolved(tx, params["payment_method"]) if "payment_method" in params else None
     if "invoice_settings" in params:
-        fields["invoice_settings"] = _settings({}, params["invoice_settings"])
+        settings = _settings({}, params["invoice_settings"])
+        if method is not None and settings["default_payment_method"] == params["payment_method"]:
+            settings["default_payment_method"] = method["id"]
+        fields["invoice_settings"] = settings
     doc = new_customer(tx, fields | {"metadata": plain(params.get("metadata"))})
-    if "payment_method" in params:
-        attach(tx, resolved(tx, params["payment_method"]), doc)
+    if method is not None:
+        attach(tx, method, doc)
+    if "source" in params:
+        sources.add(tx, doc, params["source"])
+    _money(tx, doc, params)
     return doc
 
 
@@ -49,8 +57,22 @@ def update(tx: Transaction, params: Doc, customer: str) -> Doc:
     changes = _fields(params) | {"metadata": merged(doc, params)}
     if "invoice_settings" in params:
         changes["invoice_settings"] = _settings(doc["invoice_settings"], params["invoice_settings"])
+    if "default_source" in params:
+        changes["default_source"] = sources.made_default(tx, doc, params["default_source"])
+    if "source" in params:
+        sources.replace(tx, doc, params["source"])
     tx.emit("customer.updated", doc, tx.update(doc, changes))
+    _money(tx, doc, params)
     return doc
+
+
+def _money(tx: Transaction, doc: Doc, params: Doc) -> None:
+    """What a customer is given: a balance, and with old versions of the API a discount."""
+    moved = params.get("balance", doc["balance"]) - doc["balance"]
+    if moved:
+        customer_balance.change(tx, doc, moved, doc["currency"] or "usd", "adjustment")
+    if "_legacy" in params:
+        discounts.of_customer(tx, doc, params["_legacy"])
 
 
 @route("DELETE", "/v1/customers/{customer}")
