@@ -35,7 +35,8 @@ def money(value: Money | None, code: bool = False) -> str:
 
 def when(value: datetime | None, style: str = "date") -> str:
     """`date`: 20 December 2026, where the merchant is · `datetime`: with the time in UTC, said so · `short`:
-    20 Dec, 14:02 (UTC), with its year unless that is this one.
+    20 Dec, 14:02 (UTC), with its year unless that is this one · `time`: 20 December, 15:02 CET, where the merchant
+    is.
     """
     if value is None:
         return str(_("not yet known"))
@@ -43,6 +44,8 @@ def when(value: datetime | None, style: str = "date") -> str:
     locale = "en_GB" if locale == "en" else locale
     if style == "date":
         return format_date(value.astimezone(merchant().zone), "long", locale=locale)
+    if style == "time":
+        return format_datetime(value, "d MMMM, HH:mm z", tzinfo=merchant().zone, locale=locale)
     if style == "short":
         this_year = value.year == clock.now().year
         return format_datetime(value, "d MMM, HH:mm" if this_year else "d MMM y, HH:mm", locale=locale)

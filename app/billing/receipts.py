@@ -109,7 +109,11 @@ def statement_of(order: Order) -> Statement:
 def _statement(
     price: Price, quantity: int, subtotal: Money, discount: Money | None, tax: Money, total: Money, label: str
 ) -> Statement:
-    name = price.offer.name if quantity == 1 else f"{price.offer.name} × {quantity}"
+    name = (
+        price.offer.name
+        if quantity == 1
+        else f"{price.offer.name}\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}{quantity}"
+    )
     lines = [Line(name, subtotal)]
     if discount:
         # What a person released may have been paid above the price as well.
