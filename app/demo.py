@@ -114,10 +114,10 @@ def _prepare(settings: Settings, group: Group, simulator_port: int | None) -> No
     if simulator_port is not None:
         _await(f"http://127.0.0.1:{simulator_port}/_sim/health", group)
         group.env["STRIPE_WEBHOOK_SECRETS"] = json.dumps([_endpoint(settings)])
-    _load_catalogue(settings)
     gunicorn = str(Path(sys.executable).parent / "gunicorn")
     group.start("web", [gunicorn, "-c", "python:app.gunicorn", "wsgi:app"])
     group.start("worker", [*flask, "worker"])
+    _load_catalogue(settings)  # while the others start
     _await(f"http://{settings.web_bind}/readyz", group)
 
 
