@@ -246,7 +246,8 @@ class Transaction:
         if self._held is not None:
             yield
             return
-        self._held = held = []
+        held: list[tuple[str, Doc]] = []
+        self._held = held
         try:
             yield
         finally:

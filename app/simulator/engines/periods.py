@@ -45,6 +45,21 @@ def start_of(anchor: int, recurring: Doc, end: int) -> int:
     return after(anchor, interval, n * step)
 
 
+def configured(now: int, config: Doc, recurring: Doc) -> int:
+    """The first moment from now on with the day of month (and month, for years) and time of day asked for."""
+    moment = datetime.fromtimestamp(now, UTC)
+    clock = {k: config.get(k, getattr(moment, k)) for k in ("hour", "minute", "second")}
+    month = config.get("month", moment.month) if recurring["interval"] == "year" else moment.month
+    step = 12 if recurring["interval"] == "year" else 1
+    for n in range(0, 25, step):
+        year, index = divmod(moment.year * 12 + month - 1 + n, 12)
+        day = min(config["day_of_month"], calendar.monthrange(year, index + 1)[1])
+        found = int(datetime(year, index + 1, day, tzinfo=UTC, **clock).timestamp())
+        if found >= now:
+            return found
+    return now
+
+
 def _whole(anchor: int, moment: int, interval: str) -> int:
     """About how many intervals lie between the two: an estimate to begin counting from."""
     if interval in _DAYS:
