@@ -17,9 +17,18 @@ from flask_security.utils import validate_redirect_url
 from wtforms import EmailField
 
 
+def address_field() -> EmailField:
+    """An email address; the blanks around a pasted one are not part of it."""
+    return EmailField(
+        filters=[lambda value: value.strip() if isinstance(value, str) else value],
+        validators=[IsString(), email_required, EmailValidation(verify=False)],
+    )
+
+
 class LoginForm(SecurityLoginForm):
     """Address and password. “Remember me” is not offered: the console is not for shared machines."""
 
+    email = address_field()
     remember = None
     # What is wrong with the entries as such, before any account was looked for.
     unread: dict[str, str]
@@ -43,7 +52,7 @@ class LoginForm(SecurityLoginForm):
 class ForgotPasswordForm(Form):
     """Only an address: whether it has an account is found out in the background."""
 
-    email = EmailField(validators=[IsString(), email_required, EmailValidation(verify=False)])
+    email = address_field()
 
 
 FORMS: dict[str, Any] = {

@@ -10,7 +10,6 @@ from typing import Any
 from flask import Flask, current_app, flash, redirect, url_for
 from flask_babel import gettext as _
 from flask_security import Security, password_reset
-from flask_security.recoverable import generate_reset_password_token
 from flask_security.utils import get_message
 from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 from werkzeug.wrappers import Response
@@ -84,7 +83,8 @@ def _reset_context(message: Mail) -> dict[str, Any]:
 
 def link(user: User) -> str:
     """A link on our own origin that sets a password once, within LINK_LIFETIME."""
-    token = generate_reset_password_token(user)  # type: ignore[no-untyped-call]  # Flask-Security's own
+    # The identity changes with the password, so that this link and all others of its time die with its use.
+    token = security.reset_serializer.dumps([str(user.fs_uniquifier)])
     return f"{current_app.config['SETTINGS'].public_url}/reset/{token}"
 
 

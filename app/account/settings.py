@@ -45,6 +45,8 @@ def security_settings(settings: Settings) -> dict[str, Any]:
         "SECURITY_LOGIN_USER_TEMPLATE": "account/login.html",
         "SECURITY_FORGOT_PASSWORD_TEMPLATE": "account/forgot_password.html",
         "SECURITY_RESET_PASSWORD_TEMPLATE": "account/reset_password.html",
+        # Its own would read "no-store=True"; app/headers.py says it as caches understand it.
+        "SECURITY_CACHE_CONTROL": {},
         "SECURITY_I18N_DOMAIN": "messages",
         "SECURITY_I18N_DIRNAME": str(ROOT / "app" / "translations"),
         **{f"SECURITY_MSG_{key}": message for key, message in MESSAGES.items()},

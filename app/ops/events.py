@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import orjson
@@ -17,9 +18,12 @@ from app.guards import staff
 from app.models import Order, Payment, QueueState, WebhookEvent
 from app.ops.door import actor, blueprint, chosen, page_of, sought
 
+# Fields of Stripe's objects that are, or hold, who somebody is: by their whole name or by its last word.
 PERSONAL = frozenset(
-    {"email", "name", "phone", "address", "customer_details", "billing_details", "shipping", "receipt_email", "individual_name", "business_name"}
+    {"name", "customer_details", "customer_name", "customer_shipping", "billing_details", "shipping", "shipping_details", "collected_information", "custom_fields", "individual_name", "business_name", "owner", "tax_ids", "customer_tax_ids", "evidence", "verification", "signature"}
 )  # fmt: skip
+PERSONAL_END = re.compile(r"(?:^|_)(?:email|email_address|phone|address|ip|fingerprint)$")
+SECRET = frozenset({"client_secret", "secret"})
 
 
 @blueprint.get("/events")
@@ -87,10 +91,13 @@ def replay(event_id: str) -> Response:
 def without_personal(value: Any) -> Any:
     """The payload with personal fields blanked: staff see them on the order, where they belong."""
     if isinstance(value, dict):
-        return {
-            key: "[personal]" if key in PERSONAL and item is not None else without_personal(item)
-            for key, item in value.items()
-        }
+        return {key: item if item is None else _shown(key, item) for key, item in value.items()}
     if isinstance(value, list):
         return [without_personal(item) for item in value]
     return value
+
+
+def _shown(key: str, item: Any) -> Any:
+    if key in SECRET:
+        return "[secret]"
+    return "[personal]" if key in PERSONAL or PERSONAL_END.search(key) else without_personal(item)

@@ -101,10 +101,13 @@ class ClientRequest:
         self.client = client
         self.response: TestResponse | None = None
 
-    def get(self, path: str, status: int = 200, **options: Any) -> html.Element:
-        """The parsed page at the path, checked by tests.infra.pages; its answer is in `response`."""
+    def get(self, path: str, status: int = 200, **options: Any) -> html.Element | str:
+        """The parsed page at the path, checked by tests.infra.pages, or the address it leads to (302, say).
+
+        The answer itself is in `response`.
+        """
         self.response = self.client.get(path, **options)
-        return self._page(path, status)
+        return self._page_or_address(path, status)
 
     def post(
         self, path: str, data: Mapping[str, Any], status: int = 303, **options: Any
@@ -114,10 +117,7 @@ class ClientRequest:
         The data goes out as it is; `submit` fills in a form the way a browser does.
         """
         self.response = self.client.post(path, data=data, **options)
-        if 300 <= status < 400:
-            assert self.response.status_code == status, self._unexpected(path, status)
-            return self.response.location
-        return self._page(path, status)
+        return self._page_or_address(path, status)
 
     def submit(
         self, path: str, form: str = "form[method=post]", status: int = 303, **values: Any
@@ -130,8 +130,10 @@ class ClientRequest:
                 data.pop(name, None)
         return self.post(found.get("action") or path, data, status)
 
-    def _page(self, path: str, status: int) -> html.Element:
+    def _page_or_address(self, path: str, status: int) -> html.Element | str:
         assert self.response.status_code == status, self._unexpected(path, status)
+        if 300 <= status < 400:
+            return self.response.location
         page = html.parse(self.response.get_data(as_text=True))
         pages.check(page)
         return page
