@@ -125,3 +125,65 @@ def test_another_customers_method_is_refused(shop, customer):
     for more in ({}, {"customer": customer.id}):
         with pytest.raises(stripe.InvalidRequestError):
             setup(shop, method.id, **more)
+
+
+def test_cards_kept_in_the_old_way(shop):
+    owner = shop.v1.customers.create(params={"source": "tok_visa"})
+    first = owner.default_source
+    assert first.startswith("card_")
+    with_source = shop.v1.customers.retrieve(owner.id, params={"expand": ["default_source", "sources"]})
+    assert (with_source.default_source.brand, with_source.default_source.last4) == ("Visa", "4242")
+    second = shop.v1.customers.payment_sources.create(owner.id, params={"source": "tok_mastercard"})
+    assert [s.id for s in shop.v1.customers.payment_sources.list(owner.id).data] == [second.id, first]
+    assert (
+        shop.v1.customers.update(owner.id, params={"default_source": second.id}).default_source == second.id
+    )
+    paid = shop.v1.payment_intents.create(
+        params={
+            "amount": 900,
+            "currency": "usd",
+            "customer": owner.id,
+            "confirm": True,
+            "payment_method": second.id,
+        }
+    )
+    assert paid.status == "succeeded"
+    assert shop.v1.customers.payment_sources.delete(owner.id, second.id).deleted
+    assert shop.v1.customers.retrieve(owner.id).default_source == first
+    with pytest.raises(stripe.CardError):
+        shop.v1.customers.update(owner.id, params={"source": "tok_chargeDeclined"})
+    with pytest.raises(stripe.InvalidRequestError, match="No such token"):
+        shop.v1.customers.create(params={"source": "tok_nobody"})
+    with pytest.raises(stripe.InvalidRequestError, match="No such source"):
+        shop.v1.customers.payment_sources.retrieve(owner.id, second.id)
+
+
+@pytest.mark.parametrize("method", ["pm_card_chargeDeclined", "pm_card_chargeDeclinedExpiredCard"])
+def test_attaching_is_refused_with_the_cards_own_words(shop, customer, method):
+    with pytest.raises(stripe.CardError) as caught:
+        shop.v1.payment_methods.attach(method, params={"customer": customer.id})
+    assert caught.value.code in ("card_declined", "expired_card")
+    kept = shop.v1.payment_methods.attach("pm_card_chargeCustomerFail", params={"customer": customer.id})
+    with pytest.raises(stripe.CardError):
+        shop.v1.payment_intents.create(
+            params={
+                "amount": 900,
+                "currency": "usd",
+                "customer": customer.id,
+                "confirm": True,
+                "payment_method": kept.id,
+            }
+        )
+    changed = shop.v1.payment_methods.update(
+        kept.id, params={"metadata": {"a": "1"}, "card": {"exp_year": 2040}}
+    )
+    assert (changed.card.exp_year, changed.metadata["a"]) == (2040, "1")
+    assert shop.v1.payment_methods.detach(kept.id).customer is None
+    with pytest.raises(stripe.InvalidRequestError, match="not attached"):
+        shop.v1.payment_methods.detach(kept.id)
+    assert shop.v1.payment_methods.list(params={"customer": customer.id, "type": "card"}).data == []
+    assert [e for e in shop.events() if e.startswith("payment_method")] == [
+        "payment_method.attached",
+        "payment_method.updated",
+        "payment_method.detached",
+    ]

@@ -50,9 +50,9 @@ def open_dispute(
     tx: Transaction, charge: Doc, reason: str, *, amount: int | None = None, inquiry: bool = False
 ) -> Doc:
     """The cardholder's bank disputes a charge (all that has not been refunded, unless told), or inquires of it."""
-    left = charge["amount_captured"] - charge["amount_refunded"] - _disputed(tx, charge)
+    left = charge["amount"] - charge["amount_refunded"] - _disputed(tx, charge)
     disputed = left if amount is None else amount
-    if not charge["paid"] or not 0 < disputed <= left:
+    if not charge["paid"] or not charge["captured"] or not 0 < disputed <= left:
         raise invalid("Only a paid charge can be disputed, for no more than what is left of it.")
     due = tx.now + DAYS_TO_ANSWER * DAY
     dispute = tx.create(
@@ -182,8 +182,11 @@ def _decide(tx: Transaction, identifier: str) -> None:
     """The magic words of the testing page decide soon after they were submitted."""
     dispute = tx.find("dispute", identifier)
     for text in dispute["evidence"].values():
-        if isinstance(text, str) and text in _DECISIONS and dispute["status"] in OPEN:
-            _DECISIONS[text](tx, dispute)
+        decision = _DECISIONS.get(text) if isinstance(text, str) else None
+        if decision is None or dispute["status"] not in OPEN:
+            continue
+        if decision is not escalate or dispute["status"].startswith("warning"):
+            decision(tx, dispute)
 
 
 # --------------------------------------------------------------------------------------- decisions
@@ -212,7 +215,7 @@ def escalate(tx: Transaction, dispute: Doc) -> None:
     if not dispute["status"].startswith("warning_") or dispute["status"] == "warning_closed":
         raise invalid("Only an open inquiry can be escalated.")
     charge = tx.find("charge", dispute["charge"])
-    left = min(dispute["amount"], charge["amount_captured"] - charge["amount_refunded"])
+    left = min(dispute["amount"], charge["amount"] - charge["amount_refunded"])
     if left <= 0:
         _close(tx, dispute, "warning_closed")
         return

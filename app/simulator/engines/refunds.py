@@ -22,7 +22,7 @@ def request(tx: Transaction, charge: Doc, amount: int | None, reason: str | None
     if not charge["captured"]:
         return _release(tx, charge, reason, metadata)
     payments.book_charge(tx, charge["id"])
-    left = charge["amount_captured"] - charge["amount_refunded"]
+    left = charge["amount"] - charge["amount_refunded"]
     part = left if amount is None else amount
     after = _card(tx, charge).after
     refund = tx.create(
@@ -45,7 +45,7 @@ def request(tx: Transaction, charge: Doc, amount: int | None, reason: str | None
 def _count(tx: Transaction, charge: Doc, part: int) -> None:
     refund = tx.first("refund", {"charge": charge["id"]})
     refunded = charge["amount_refunded"] + part
-    previous = tx.update(charge, amount_refunded=refunded, refunded=refunded >= charge["amount_captured"])
+    previous = tx.update(charge, amount_refunded=refunded, refunded=refunded >= charge["amount"])
     if refund is not None:
         tx.emit("refund.created", refund)
     tx.emit("charge.refunded", charge, previous)
@@ -77,8 +77,7 @@ def _check(charge: Doc, amount: int | None) -> None:
         raise StripeError(
             400, "This charge has been charged back and cannot be refunded.", code="charge_disputed"
         )
-    whole = charge["amount_captured"] if charge["captured"] else charge["amount"]
-    left = whole - charge["amount_refunded"]
+    left = charge["amount"] - charge["amount_refunded"]  # what was not captured counts as refunded
     if left <= 0:
         raise StripeError(
             400, f"Charge {charge['id']} has already been refunded.", code="charge_already_refunded"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from app.simulator.engines import customer_balance, discounts, sources
+from app.simulator.engines import customer_balance, discounts, sources, subscriptions
 from app.simulator.engines.customers import address, attach, new_customer
 from app.simulator.engines.methods import resolved
 from app.simulator.errors import invalid, missing
@@ -81,8 +81,21 @@ def delete(tx: Transaction, params: Doc, customer: str) -> Doc:
     doc = tx.get("customer", customer)
     if doc is None or doc.get("deleted") is True:
         raise missing("customer", customer)
+    _leave(tx, doc)
     tx.emit("customer.deleted", doc)
     return tx.delete(doc)
+
+
+def _leave(tx: Transaction, doc: Doc) -> None:
+    """Who is deleted is billed no more: subscriptions end, invoices are not collected by themselves."""
+    for subscription in list(tx.scan("subscription", {"customer": doc["id"]})):
+        if subscription["status"] not in ("canceled", "incomplete_expired"):
+            subscriptions.end(tx, subscription, "cancellation_requested")
+    for invoice in list(tx.scan("invoice", {"customer": doc["id"]})):
+        if invoice["status"] in ("draft", "open"):
+            for kind in ("invoice.finalize", "invoice.retry"):
+                tx.unschedule(kind, invoice["id"])
+            tx.update(invoice, auto_advance=False, next_payment_attempt=None)
 
 
 def _fields(params: Doc) -> Doc:
