@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 from flask import Blueprint, Response, current_app, request
 
+from app.simulator import settings
 from app.simulator.delivery import Courier, resend
 from app.simulator.door import Door
 from app.simulator.engines import payments
@@ -201,6 +202,19 @@ def resolve(identifier: str) -> Response:
         waiting = tx.deliveries
     part("courier").wait(waiting, 10)
     return answered(shown(intent))
+
+
+@control.get("/settings")
+def settings_now() -> Response:
+    """What the Dashboard would say of retries, their end and reminders."""
+    return as_json(settings.every(part("store").read()))
+
+
+@control.post("/settings")
+def change_settings() -> Response:
+    """Change `dunning_retries`, `dunning_end` or `upcoming_days`."""
+    with part("store").write() as tx:
+        return answered(settings.change(tx, given()))
 
 
 @control.post("/settle")

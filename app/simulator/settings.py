@@ -10,7 +10,7 @@ from app.simulator.errors import invalid
 from app.simulator.transaction import Transaction
 
 DEFAULTS: dict[str, Any] = {
-    # Days between one attempt at a failing invoice and the next.
+    # Days between one attempt at a failing invoice and the next: eight retries in two weeks.
     "dunning_retries": [1, 1, 2, 2, 2, 2, 2, 2],
     # What becomes of a subscription whose last attempt failed: cancel, unpaid, past_due or pause.
     "dunning_end": "cancel",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from app.simulator import settings
 from app.simulator.engines import payments
 from app.simulator.engines.methods import resolved
 from app.simulator.errors import StripeError, invalid
@@ -15,8 +16,6 @@ from app.simulator.registry import Doc, timed
 from app.simulator.transaction import Transaction
 
 DAY = 86400
-# Days between one attempt and the next: eight retries in two weeks.
-RETRIES = (1, 1, 2, 2, 2, 2, 2, 2)
 PAID: list[Callable[[Transaction, Doc], None]] = []
 FAILED: list[Callable[[Transaction, Doc], None]] = []
 
@@ -92,6 +91,8 @@ def charge(
     intent = intent_of(tx, invoice)
     if invoice["status"] == "paid" or intent is None:
         return ("paid" if invoice["status"] == "paid" else "failed"), None
+    if intent["status"] == "processing":
+        return "processing", None
     method = resolved(tx, payment_method) if isinstance(payment_method, str) else payment_method
     method = method or method_for(tx, invoice)
     tx.update(invoice, _counted=True)
@@ -128,7 +129,8 @@ def _next_attempt(tx: Transaction, invoice: Doc) -> int | None:
     first = invoice["billing_reason"] == "subscription_create"
     if first or not invoice["auto_advance"] or invoice["collection_method"] != "charge_automatically":
         return None
-    return tx.now + RETRIES[done - 1] * DAY if 0 < done <= len(RETRIES) else None
+    days: list[int] = settings.get(tx, "dunning_retries")
+    return tx.now + days[done - 1] * DAY if 0 < done <= len(days) else None
 
 
 @timed("invoice.retry")
