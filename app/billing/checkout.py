@@ -260,7 +260,7 @@ def cancel(order: Order) -> bool:
         call = gateway.prepare(
             "checkout.sessions.expire",
             {},
-            idempotency_key=f"order:{order.public_id}:expire",
+            idempotency_key=_expire_key(order),
             object_id=order.stripe_checkout_session_id,
         )
         db.session.commit()
@@ -274,6 +274,18 @@ def cancel(order: Order) -> bool:
     order.move_to(OrderState.CANCELED, actor="buyer")
     close(order)
     return True
+
+
+def _expire_key(order: Order) -> str:
+    return f"order:{order.public_id}:expire"
+
+
+def cancelling(order: Order) -> bool:
+    """Whether the buyer asked to let it go: Stripe's word that the session expired may be here before our own."""
+    return (
+        db.session.scalar(select(StripeCall.id).where(StripeCall.idempotency_key == _expire_key(order)))
+        is not None
+    )
 
 
 def close(order: Order) -> None:

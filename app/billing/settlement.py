@@ -73,7 +73,8 @@ def _order_of(session: dict[str, Any]) -> Order | None:
 
 def _expire(order: Order, actor: str) -> None:
     if order.state in (OrderState.PENDING, OrderState.OPEN):
-        order.move_to(OrderState.EXPIRED, actor=actor)
+        cancelled = checkout.cancelling(order)
+        order.move_to(OrderState.CANCELED if cancelled else OrderState.EXPIRED, actor=actor)
         checkout.close(order)
 
 
