@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any, NoReturn
 
 from flask import Response, abort, g, make_response, redirect, render_template, request, session, url_for
@@ -20,6 +21,8 @@ from app.storefront import pages
 from app.storefront.forms import CheckoutForm
 from app.storefront.pages import blueprint
 
+# How a payment was made is told by the charge's own event, which may come after the session's.
+METHOD_WITHIN = timedelta(minutes=1)
 SESSION_ID = re.compile(r"cs_(test|live)_[A-Za-z0-9]{8,200}")
 
 
@@ -196,12 +199,16 @@ def cancel(order_id: str) -> BaseResponse:
 
 
 def _view(order: Order) -> dict[str, Any]:
-    """What the order's pages show."""
+    """What the order's pages show, and whether it may still change while somebody looks."""
+    payment = order.payments[-1] if order.payments else None
+    waiting = order.state in (OrderState.PENDING, OrderState.OPEN, OrderState.PROCESSING)
+    if order.state == OrderState.PAID and payment and not payment.method and order.settled_at:
+        waiting = clock.now() - order.settled_at < METHOD_WITHIN
     return {
         "order": order,
         "offer": order.offer,
         "statement": receipts.statement_of(order),
-        "payment": order.payments[-1] if order.payments else None,
+        "payment": payment,
         "unsure": "unsure" in request.args,
-        "waiting": order.state in (OrderState.PENDING, OrderState.OPEN, OrderState.PROCESSING),
+        "waiting": waiting,
     }

@@ -6,6 +6,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from app import gateway
 from app.billing import receipts
 from app.extensions import db
 from app.models import Mail, Order, Payment, PaymentState
@@ -170,3 +171,30 @@ def test_a_form_without_its_token_orders_nothing(visitor: ClientRequest, client:
     visitor.post("/checkout", {**sent(page), "csrf_token": "forged"}, 400)
     with shop.app_context():
         assert db.session.query(Order).count() == 0
+
+
+def test_a_cancelled_session_whose_expiry_is_told_first_is_cancelled_not_expired(
+    shop: Flask, visitor: ClientRequest, place: PlaceOrder, settle: Callable[..., None]
+):
+    """Our own request makes Stripe tell of the expiry, which the worker may hear before that request is answered."""
+    order_id = place("press-evening-eur-v1")
+    with shop.test_request_context():
+        gateway.prepare("checkout.sessions.expire", {}, idempotency_key=f"order:{order_id}:expire")
+        db.session.commit()
+    settle(order_id, status="expired", payment_status="unpaid")
+    page = visitor.get(f"/checkout/{order_id}/cancelled")
+    assert page.one("h1").text == "This order is cancelled"
+    assert "What was kept for you is on sale again." in page.one(".lede").text
+
+
+def test_a_paid_page_waits_a_moment_for_how_it_was_paid(
+    shop: Flask, visitor: ClientRequest, place: PlaceOrder, settle: Callable[..., None], travel
+):
+    order_id = place()
+    settle(order_id)
+    with shop.app_context():
+        db.session.scalars(db.select(Payment)).one().method = None
+        db.session.commit()
+    assert visitor.get(f"/checkout/{order_id}").one("live-state").get("src")
+    travel(minutes=2)
+    assert not visitor.get(f"/checkout/{order_id}").one("live-state").get("src")
