@@ -18,6 +18,7 @@ import pytest
 import stripe
 
 from tests.infra import ports, run, wait
+from tests.simulator.desk import Desk
 
 KEY = "sk_test_tests_only"
 VERSION = stripe.api_version
@@ -270,3 +271,9 @@ class Shop:
 @pytest.fixture
 def shop(simulator: Simulator, stripe_client: stripe.StripeClient) -> Shop:
     return Shop(simulator, stripe_client)
+
+
+@pytest.fixture
+def desk(shop: Shop) -> Desk:
+    """A shop that bills."""
+    return Desk(shop)

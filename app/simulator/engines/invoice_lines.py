@@ -83,7 +83,7 @@ def reckon(tx: Transaction, invoice: Doc, lines: list[Doc]) -> Doc:
     for each in done:
         each["pretax_credit_amounts"] = [d | {"type": "discount"} for d in each["discount_amounts"]]
         each["taxes"] = _taxes(tx, invoice, each)
-    return {"_lines": done, "lines": listed(invoice["id"], done)} | _sums(done)
+    return {"_lines": done, "lines": listed(invoice["id"], done)} | sums(done)
 
 
 def listed(invoice: str, lines: list[Doc]) -> Doc:
@@ -100,7 +100,8 @@ def net_of(each: Doc) -> int:
     return int(each["amount"]) - off
 
 
-def _sums(lines: list[Doc]) -> Doc:
+def sums(lines: list[Doc]) -> Doc:
+    """What lines with amount, discount_amounts and taxes come to together."""
     discounts: dict[str, int] = {}
     taxes: dict[tuple[str, str, str], Doc] = {}
     for each in lines:
@@ -151,12 +152,15 @@ def _amount_off(coupon: Doc, currency: str) -> int:
 def _taxes(tx: Transaction, invoice: Doc, each: Doc) -> list[Doc]:
     wanted = each["_rates"] or [r["id"] for r in invoice["default_tax_rates"]]
     rates = [tx.find("tax_rate", r) for r in wanted]
-    net = Money(net_of(each), invoice["currency"])
+    return taxes_on(net_of(each), invoice["currency"], rates, invoice["customer_tax_exempt"])
+
+
+def taxes_on(amount: int, currency: str, rates: list[Doc], exempt: str | None) -> list[Doc]:
+    """The tax on an amount by several rates, those inside it taken out first; a customer who is exempt pays none."""
+    net = Money(amount, currency)
     inside = sum((Decimal(str(r["percentage"])) for r in rates if r["inclusive"]), Decimal(0))
     base = net - included(net, inside) if inside else net
-    free = {"exempt": "customer_exempt", "reverse": "reverse_charge"}.get(
-        invoice["customer_tax_exempt"] or ""
-    )
+    free = {"exempt": "customer_exempt", "reverse": "reverse_charge"}.get(exempt or "")
     return [_tax(rate, net, base, inside, free) for rate in rates]
 
 

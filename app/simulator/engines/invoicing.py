@@ -3,28 +3,36 @@ got in collecting; both are to be reached from here."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
-
-import orjson
 
 from app.money import MINIMUM_CHARGE
 from app.simulator.engines import collecting, customer_balance, invoice_items, invoice_lines
 from app.simulator.engines import discounts as discounting
 from app.simulator.engines.collecting import FAILED, PAID, attempt, charge, pay_out_of_band
+from app.simulator.engines.invoice_fields import (
+    DRAFT_FOR,
+    addressed,
+    advances,
+    automatic_tax,
+    blank,
+    parent,
+    payment_settings,
+    rates,
+)
 from app.simulator.engines.invoice_lines import pricing
+from app.simulator.engines.rehearsals import SUBSCRIBED, as_preview, rehearsed
 from app.simulator.errors import StripeError, invalid
 from app.simulator.registry import Doc, timed
 from app.simulator.store import ACCOUNT
-from app.simulator.transaction import Transaction, shown
+from app.simulator.transaction import Transaction
 
 __all__ = [
-    "FAILED", "PAID", "add", "advances", "attempt", "charge", "collect_later", "draft", "finalize", "mark_uncollectible",
-    "pay_out_of_band", "preview", "pricing", "recount", "rehearsed", "remove", "replace", "reschedule", "send", "void",
+    "DRAFT_FOR", "FAILED", "PAID", "SUBSCRIBED", "add", "advances", "as_preview", "attempt", "automatic_tax", "charge", "collect_later", "draft", "finalize",
+    "mark_uncollectible", "pay_out_of_band", "payment_settings", "preview", "pricing", "recount", "rehearsed", "remove", "replace",
+    "reschedule", "send", "void",
 ]  # fmt: skip
 
-# A draft waits an hour: the attempt is announced for its end, the finalization for a second later.
-DRAFT_FOR = 3600
 HELD_FOR = 72 * 3600
 NOT_DRAFT = "This invoice is already finalized, you can't re-finalize a non-draft invoice."
 NOT_OPEN = "You can only pass in open invoices. This invoice isn't open."
@@ -57,12 +65,12 @@ def draft(
     given = list(discounts) or (discounting.inherited(tx, owner) if inherit else [])
     start, end = period or (tx.now, tx.now)
     identifier = tx.new_id("in_")
-    base = _blank(owner) | {
+    base = blank(owner) | {
         "billing_reason": billing_reason, "created": tx.now,
         "collection_method": collection_method, "currency": currency, "discounts": given, "id": identifier,
-        "default_payment_method": default_payment_method, "default_tax_rates": _rates(tx, default_tax_rates),
+        "default_payment_method": default_payment_method, "default_tax_rates": rates(tx, default_tax_rates),
         "due_date": None if days_until_due is None else tx.now + days_until_due * collecting.DAY,
-        "metadata": dict(metadata or {}), "parent": _parent(sub), "period_end": end, "period_start": start,
+        "metadata": dict(metadata or {}), "parent": parent(sub), "period_end": end, "period_start": start,
         "test_clock": clock or owner.get("test_clock"), "_days_until_due": days_until_due,
         "_subscription": sub["id"] if sub else None,
     } | (fields or {})  # fmt: skip
@@ -85,60 +93,6 @@ def reschedule(tx: Transaction, invoice: Doc) -> None:
     at = invoice["automatically_finalizes_at"]
     if at:
         tx.schedule(at, "invoice.finalize", invoice["id"], clock=invoice["test_clock"])
-
-
-def advances(invoice: Doc, automatically: bool) -> Doc:
-    """Whether and when a draft becomes open by itself, and is then charged."""
-    at = invoice["created"] if automatically else None
-    charged = invoice["collection_method"] == "charge_automatically"
-    return {
-        "auto_advance": automatically, "automatically_finalizes_at": None if at is None else at + DRAFT_FOR + 1,
-        "next_payment_attempt": at + DRAFT_FOR if at is not None and charged else None,
-    }  # fmt: skip
-
-
-def _parent(subscription: Doc | None) -> Doc | None:
-    if subscription is None:
-        return None
-    details = {"metadata": dict(subscription["metadata"]), "subscription": subscription["id"]}
-    return {"quote_details": None, "subscription_details": details, "type": "subscription_details"}
-
-
-def _rates(tx: Transaction, given: Iterable[Doc | str]) -> list[Doc]:
-    found = (tx.find("tax_rate", r, "default_tax_rates") if isinstance(r, str) else r for r in given)
-    return [shown(r) for r in found]
-
-
-def _blank(owner: Doc) -> Doc:
-    """What every draft of this customer starts from."""
-    shipping = owner["shipping"]
-    return {
-        "account_country": "US", "account_name": "Simulator", "amount_due": 0, "amount_overpaid": 0, "amount_paid": 0,
-        "amount_remaining": 0, "amount_shipping": 0, "attempt_count": 0, "attempted": False,
-        "automatic_tax": automatic_tax(False, owner), "customer": owner["id"], "customer_address": owner["address"],
-        "customer_email": owner["email"], "customer_name": owner["name"], "customer_phone": owner["phone"],
-        "customer_shipping": shipping, "customer_tax_exempt": owner["tax_exempt"], "customer_tax_ids": [],
-        "ending_balance": None, "issuer": {"type": "self"}, "payment_settings": payment_settings({}),
-        "post_payment_credit_notes_amount": 0, "pre_payment_credit_notes_amount": 0,
-        "starting_balance": owner["balance"], "status": "draft", "footer": owner["invoice_settings"]["footer"],
-        "custom_fields": owner["invoice_settings"]["custom_fields"],
-        "status_transitions": dict.fromkeys(("finalized_at", "marked_uncollectible_at", "paid_at", "voided_at")),
-    }  # fmt: skip
-
-
-def payment_settings(given: Doc) -> Doc:
-    """Payment settings with every field present."""
-    return {"default_mandate": None, "payment_method_options": None, "payment_method_types": None} | given
-
-
-def automatic_tax(enabled: bool, owner: Doc) -> Doc:
-    """The stub of Stripe Tax: it collects nothing, but wants to know where the customer is."""
-    located = bool((owner.get("address") or {}).get("country"))
-    return {
-        "disabled_reason": None, "enabled": enabled, "liability": {"type": "self"} if enabled else None,
-        "provider": "stripe" if enabled else None,
-        "status": ("complete" if located else "requires_location_inputs") if enabled else None,
-    }  # fmt: skip
 
 
 def recount(tx: Transaction, invoice: Doc, lines: list[Doc] | None = None) -> Doc:
@@ -196,6 +150,11 @@ def finalize(tx: Transaction, invoice: Doc) -> Doc:
     if invoice["status"] != "draft":
         raise invalid(NOT_DRAFT)
     owner = tx.find("customer", invoice["customer"])
+    tx.update(
+        invoice,
+        addressed(owner) | {"automatic_tax": automatic_tax(invoice["automatic_tax"]["enabled"], owner)},
+    )
+    recount(tx, invoice)
     if invoice["automatic_tax"]["status"] == "requires_location_inputs":
         raise invalid(
             "The customer's location isn't recognized. Set a valid customer address in order to automatically "
@@ -315,10 +274,10 @@ def _overdue(tx: Transaction, identifier: str) -> None:
 
 def void(tx: Transaction, invoice: Doc) -> Doc:
     """Take back a finalized invoice that has not been paid; what the customer's balance paid goes back there."""
+    if invoice["status"] == "paid":
+        raise invalid("Invoices with `paid` payments cannot be voided.")
     if invoice["status"] not in ("open", "uncollectible"):
-        raise invalid(
-            "You can only pass in open or uncollectible invoices. This invoice isn't open or uncollectible."
-        )
+        raise invalid(NOT_OPEN)
     collecting.cancel_payment(tx, invoice)
     _give_back(tx, invoice)
     previous = tx.update(
@@ -359,30 +318,6 @@ def mark_uncollectible(tx: Transaction, invoice: Doc) -> Doc:
 # ------------------------------------------------------------------------------------------- preview
 
 
-def rehearsed(tx: Transaction, play: Callable[[], Doc]) -> Doc:
-    """What `play` answers, with everything it wrote taken back: how previews are made. Documents read before the
-    call must be read again after it."""
-    tx.flush()
-    tx.sql.execute("SAVEPOINT rehearsal")
-    try:
-        result: Doc = orjson.loads(orjson.dumps(shown(play())))
-    finally:
-        tx.sql.execute("ROLLBACK TO rehearsal")
-        tx.sql.execute("RELEASE rehearsal")
-        tx.abandon()
-    return result
-
-
 def preview(tx: Transaction, **given: Any) -> Doc:
     """The invoice that `draft` would make of the same arguments, without storing anything."""
     return as_preview(rehearsed(tx, lambda: draft(tx, automatic_advance=False, **given)))
-
-
-def as_preview(invoice: Doc) -> Doc:
-    """A rehearsed invoice as `create_preview` shows it: with ids that lead nowhere."""
-    identifier = f"upcoming_{invoice['id']}"
-    data = [
-        x | {"id": x["id"].replace("il_", "il_tmp_"), "invoice": identifier} for x in invoice["lines"]["data"]
-    ]
-    lines = invoice["lines"] | {"data": data, "url": f"/v1/invoices/{identifier}/lines"}
-    return invoice | {"id": identifier, "lines": lines}

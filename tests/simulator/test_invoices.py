@@ -1,0 +1,336 @@
+"""Invoices from draft to their end, as the SDK sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import stripe
+
+from tests.infra import wait
+from tests.simulator.conftest import Listener, Simulator
+from tests.simulator.desk import DAY, HOUR, Desk, refused
+
+# -------------------------------------------------------------------------------------------- drafts
+
+
+def test_a_draft_takes_no_pending_items_unless_told(desk: Desk) -> None:
+    customer = desk.customer()
+    item = desk.item(customer)
+    empty = desk.v1.invoices.create(params={"customer": customer.id})
+    assert (empty.status, empty.total, empty.lines.data, empty.auto_advance) == ("draft", 0, [], False)
+    assert (empty.number, empty.effective_at, empty.ending_balance) == (None, None, None)
+    assert empty.period_start == empty.period_end == empty.created
+    full = desk.draft(customer, 500)
+    assert [line.amount for line in full.lines.data] == [500, 2000]
+    assert (full.subtotal, full.total, full.amount_due, full.billing_reason) == (2500, 2500, 2500, "manual")
+    assert desk.v1.invoice_items.retrieve(item.id).invoice == full.id
+    assert desk.v1.invoice_items.list(params={"pending": True, "customer": customer.id}).data == []
+
+
+def test_a_line_names_its_item_and_its_price(desk: Desk) -> None:
+    item = desk.item(customer := desk.customer(), metadata={"job": "7"})
+    line = desk.draft(customer).lines.data[0]
+    assert line.parent.type == "invoice_item_details"
+    assert line.parent.invoice_item_details.invoice_item == item.id
+    assert line.pricing.price_details.price == item.pricing.price_details.price
+    assert (line.quantity, line.description, line.metadata.to_dict()) == (1, "Work", {"job": "7"})
+    assert "created" not in item and item.date and "price" not in line
+
+
+def test_items_by_price_quantity_and_unit_amount(desk: Desk) -> None:
+    customer, price = desk.customer(), desk.shop.price(1250)
+    three = desk.v1.invoice_items.create(
+        params={"customer": customer.id, "pricing": {"price": price.id}, "quantity": 3}
+    )
+    assert (three.amount, three.quantity, three.pricing.price_details.price) == (3750, 3, price.id)
+    data = {"currency": "usd", "product": price.product, "unit_amount": 99}
+    inline = desk.v1.invoice_items.create(params={"customer": customer.id, "price_data": data, "quantity": 2})
+    assert inline.amount == 198
+    unit = desk.v1.invoice_items.create(
+        params={"customer": customer.id, "currency": "usd", "unit_amount_decimal": "0.5", "quantity": 3}
+    )
+    assert unit.amount == 2
+    recurring = desk.shop.price(500, recurring={"interval": "month"})
+    given = {"customer": customer.id, "pricing": {"price": recurring.id}}
+    error = refused(lambda: desk.v1.invoice_items.create(params=given))
+    assert "only accepts prices with `type=one_time`" in str(error)
+
+
+def test_the_hour_of_a_draft(desk: Desk) -> None:
+    made = desk.draft(desk.customer(), 2000, auto_advance=True)
+    assert made.automatically_finalizes_at == made.created + 3601
+    assert made.next_payment_attempt == made.created + 3600
+    off = desk.v1.invoices.update(made.id, params={"auto_advance": False})
+    assert (off.automatically_finalizes_at, off.next_payment_attempt) == (None, None)
+    on = desk.v1.invoices.update(made.id, params={"auto_advance": True})
+    assert on.automatically_finalizes_at == made.created + 3601
+    sent = desk.draft(
+        desk.customer(), 5, collection_method="send_invoice", days_until_due=7, auto_advance=True
+    )
+    assert (sent.next_payment_attempt, sent.due_date) == (None, sent.created + 7 * DAY)
+
+
+def test_a_draft_that_advances_is_finalized_and_paid_after_an_hour(desk: Desk, simulator: Simulator) -> None:
+    made = desk.draft(desk.customer("pm_card_visa"), 2000, auto_advance=True)
+    seen = len(desk.types())
+    simulator.control("clock", advance=HOUR - 5)
+    assert desk.again(made).status == "draft"
+    simulator.control("clock", advance=10)
+    paid = desk.again(made, "payments.data.payment.payment_intent")
+    assert (paid.status, paid.amount_paid, paid.attempt_count, paid.next_payment_attempt) == (
+        "paid",
+        2000,
+        1,
+        None,
+    )
+    assert paid.payments.data[0].payment.payment_intent.status == "succeeded"
+    assert desk.types(seen)[:8] == [
+        "payment_intent.created", "invoice.finalized", "charge.succeeded", "payment_intent.succeeded",
+        "invoice.updated", "invoice.paid", "invoice.payment_succeeded", "invoice_payment.paid",
+    ]  # fmt: skip
+
+
+def test_an_endpoint_that_is_down_holds_the_draft_up_to_three_days(
+    desk: Desk, simulator: Simulator, listener: Listener
+) -> None:
+    desk.v1.webhook_endpoints.create(params={"url": listener.url, "enabled_events": ["invoice.created"]})
+    customer = desk.customer("pm_card_visa")
+    listener.answers = [500] * 2
+    made = desk.draft(customer, 2000, auto_advance=True)
+    wait.until(lambda: len(listener.received) >= 1, "the first attempt")
+    simulator.control("clock", advance=70)
+    wait.until(lambda: len(listener.received) >= 2, "the second attempt")
+    simulator.control("clock", advance=HOUR)
+    assert desk.again(made).status == "draft" or len(listener.received) >= 3
+    simulator.control("clock", advance=3 * HOUR)
+    assert desk.again(made).status == "paid"
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"collection_method": "send_invoice"}, "you must specify 'due_date' or 'days_until_due'."),
+        ({"days_until_due": 3}, "You can only specify 'due_date' or 'days_until_due' if"),
+        ({"discounts": [{"coupon": "nope"}]}, "No such coupon: 'nope'"),
+        ({"default_tax_rates": ["txr_no"]}, "No such tax rate: 'txr_no'"),
+        ({"customer": "cus_no"}, "No such customer: 'cus_no'"),
+    ],
+)
+def test_drafts_that_are_refused(desk: Desk, given: dict[str, Any], sentence: str) -> None:
+    customer = desk.customer()
+    error = refused(lambda: desk.v1.invoices.create(params={"customer": customer.id, **given}))
+    assert error.http_status == 400 and sentence in str(error)
+
+
+# ------------------------------------------------------------------------------------- finalizing
+
+
+def test_finalizing_numbers_an_invoice_and_charges_nothing(desk: Desk) -> None:
+    customer = desk.customer("pm_card_visa")
+    first, second = desk.open(customer, 2000), desk.open(customer, 700)
+    prefix = desk.v1.customers.retrieve(customer.id).invoice_prefix
+    assert (first.number, second.number) == (f"{prefix}-0001", f"{prefix}-0002")
+    assert (first.status, first.attempted, first.attempt_count, first.amount_remaining) == (
+        "open",
+        False,
+        0,
+        2000,
+    )
+    assert first.hosted_invoice_url and first.invoice_pdf
+    assert first.effective_at == first.status_transitions.finalized_at
+    assert "payments" not in first and "confirmation_secret" not in first
+    full = desk.again(first, "payments", "confirmation_secret")
+    payment = full.payments.data[0]
+    assert (payment.status, payment.amount_requested, payment.is_default) == ("open", 2000, True)
+    assert full.confirmation_secret.client_secret.startswith(payment.payment.payment_intent)
+    found = desk.v1.invoice_payments.list(
+        params={"payment": {"type": "payment_intent", "payment_intent": payment.payment.payment_intent}}
+    )
+    assert [p.invoice for p in found.data] == [first.id]
+
+
+def test_nothing_due_is_paid_at_once(desk: Desk) -> None:
+    free = desk.open(desk.customer())
+    assert (free.status, free.attempted, free.attempt_count) == ("paid", True, 0)
+    assert desk.again(free, "payments").payments.data == []
+
+
+def test_the_client_can_confirm_the_intent(desk: Desk) -> None:
+    made = desk.again(desk.open(desk.customer(), 2000), "payments")
+    intent = made.payments.data[0].payment.payment_intent
+    desk.v1.payment_intents.confirm(intent, params={"payment_method": "pm_card_visa"})
+    assert desk.again(made).status == "paid"
+
+
+def test_a_finalized_invoice_is_frozen(desk: Desk) -> None:
+    made = desk.open(desk.customer(), 2000)
+    v1 = desk.v1.invoices
+    assert v1.update(made.id, params={"metadata": {"a": "b"}}).metadata["a"] == "b"
+    table: list[tuple[Callable[[], Any], str, str | None]] = [
+        (lambda: v1.finalize_invoice(made.id), "This invoice is already finalized, you can't re-finalize", None),
+        (lambda: v1.update(made.id, params={"description": "x"}), "Finalized invoices can't be updated in this way",
+         "description"),
+        (lambda: v1.delete(made.id), "You can only delete draft invoices.", None),
+        (lambda: v1.add_lines(made.id, params={"lines": [{"amount": 5}]}), "This invoice is no longer editable",
+         "invoice"),
+    ]  # fmt: skip
+    for call, sentence, param in table:
+        error = refused(call)
+        assert (error.http_status, getattr(error, "param", None)) == (400, param)
+        assert sentence in str(error)
+
+
+# ------------------------------------------------------------------------------------------- paying
+
+
+def test_paying_a_draft_finalizes_it(desk: Desk) -> None:
+    made = desk.draft(desk.customer("pm_card_visa"), 2000)
+    paid = desk.v1.invoices.pay(made.id)
+    assert (paid.status, paid.amount_paid, paid.attempt_count, paid.amount_remaining) == ("paid", 2000, 1, 0)
+    times = paid.status_transitions
+    assert times.paid_at and times.finalized_at == paid.effective_at
+    error = refused(lambda: desk.v1.invoices.pay(made.id))
+    assert "Invoice is already paid" in str(error) and error.http_status == 400
+
+
+def test_a_decline_is_a_402_that_leaves_the_invoice_open(desk: Desk) -> None:
+    made = desk.open(desk.customer("pm_card_chargeCustomerFail"), 2000)
+    seen = len(desk.types())
+    error = refused(lambda: desk.v1.invoices.pay(made.id))
+    assert isinstance(error, stripe.CardError) and error.code == "card_declined"
+    again = desk.again(made)
+    assert (again.status, again.attempted, again.attempt_count, again.next_payment_attempt) == (
+        "open",
+        True,
+        1,
+        None,
+    )
+    assert desk.types(seen) == [
+        "charge.failed", "payment_intent.payment_failed", "invoice.payment_failed", "invoice.updated",
+    ]  # fmt: skip
+    assert desk.v1.invoices.pay(made.id, params={"payment_method": "pm_card_visa"}).status == "paid"
+
+
+def test_authentication_is_asked_for(desk: Desk, simulator: Simulator) -> None:
+    made = desk.open(desk.customer("pm_card_threeDSecure2Required"), 2000)
+    seen = len(desk.types())
+    error = refused(lambda: desk.v1.invoices.pay(made.id))
+    assert (error.http_status, error.code) == (402, "invoice_payment_intent_requires_action")
+    assert error.error.payment_intent.status == "requires_action"
+    assert {"invoice.payment_action_required", "invoice.payment_failed"} <= set(desk.types(seen))
+    simulator.ask("POST", f"/c/3ds/{error.error.payment_intent.id}", {"answer": "approve"})
+    paid = desk.again(made)
+    assert (paid.status, paid.attempt_count) == ("paid", 1)
+
+
+def test_no_method_no_payment(desk: Desk) -> None:
+    error = refused(lambda: desk.v1.invoices.pay(desk.open(desk.customer(), 2000).id))
+    assert "default_payment_method" in str(error)
+
+
+def test_paid_out_of_band_cancels_the_intent(desk: Desk) -> None:
+    made = desk.open(desk.customer(), 2000)
+    paid = desk.v1.invoices.pay(made.id, params={"paid_out_of_band": True})
+    assert (paid.status, paid.attempted, paid.amount_paid) == ("paid", False, 2000)
+    full = desk.again(paid, "payments.data.payment.payment_intent")
+    assert full.payments.data[0].status == "canceled"
+    assert full.payments.data[0].payment.payment_intent.status == "canceled"
+
+
+def test_eight_retries_in_two_weeks(desk: Desk, simulator: Simulator) -> None:
+    made = desk.draft(desk.customer("pm_card_chargeCustomerFail"), 2000, auto_advance=True)
+    simulator.control("clock", advance=HOUR + 5)
+    first = desk.again(made)
+    assert first.attempt_count == 1 and first.next_payment_attempt > first.status_transitions.finalized_at
+    simulator.control("clock", advance=14 * DAY + HOUR)
+    last = desk.again(made)
+    assert (last.status, last.attempt_count, last.next_payment_attempt) == ("open", 9, None)
+    assert desk.types().count("invoice.payment_failed") == 9
+
+
+# ------------------------------------------------------------------------------------------- ending
+
+
+def test_void_and_uncollectible(desk: Desk) -> None:
+    v1 = desk.v1.invoices
+    made = desk.open(desk.customer(), 2000)
+    written = v1.mark_uncollectible(made.id)
+    assert (written.status, written.amount_remaining) == ("uncollectible", 2000)
+    assert "already been marked uncollectible" in str(refused(lambda: v1.mark_uncollectible(made.id)))
+    voided = v1.void_invoice(made.id)
+    assert voided.status == "void" and voided.status_transitions.voided_at
+    assert "This invoice isn't open." in str(refused(lambda: v1.void_invoice(made.id)))
+    assert "can no longer be paid" in str(refused(lambda: v1.pay(made.id)))
+    draft = desk.draft(desk.customer(), 300)
+    assert "This invoice isn't open." in str(refused(lambda: v1.void_invoice(draft.id)))
+    paid = v1.pay(desk.draft(desk.customer("pm_card_visa"), 2000).id)
+    assert "Invoices with `paid` payments cannot be voided." in str(refused(lambda: v1.void_invoice(paid.id)))
+    assert {"invoice.marked_uncollectible", "invoice.voided", "payment_intent.canceled"} <= set(desk.types())
+
+
+def test_deleting_a_draft_keeps_its_items_from_other_invoices(desk: Desk) -> None:
+    customer = desk.customer()
+    made = desk.draft(customer, 2000)
+    item = made.lines.data[0].parent.invoice_item_details.invoice_item
+    assert desk.v1.invoices.delete(made.id).deleted
+    assert desk.v1.invoice_items.list(params={"pending": True}).data == []
+    assert "no longer editable" in str(refused(lambda: desk.v1.invoice_items.delete(item)))
+    assert "has been deleted" in str(
+        refused(lambda: desk.v1.invoice_items.update(item, params={"description": "x"}))
+    )
+
+
+def test_sending(desk: Desk, simulator: Simulator) -> None:
+    made = desk.draft(desk.customer(), 2000, collection_method="send_invoice", days_until_due=1)
+    sent = desk.v1.invoices.send_invoice(made.id)
+    assert sent.status == "open" and "invoice.sent" in desk.types()
+    simulator.control("clock", advance=DAY + 5)
+    assert "invoice.overdue" in desk.types()
+    desk.v1.invoices.pay(made.id, params={"payment_method": "pm_card_visa"})
+    assert "cannot be sent right now" in str(refused(lambda: desk.v1.invoices.send_invoice(made.id)))
+
+
+# ------------------------------------------------------------------------------------ lines, lists
+
+
+def test_changing_the_lines_of_a_draft(desk: Desk) -> None:
+    v1 = desk.v1.invoices
+    made = desk.draft(desk.customer(), 2000)
+    old = made.lines.data[0].id
+    more = v1.add_lines(made.id, params={"lines": [{"amount": 500, "description": "Extra"}]})
+    assert [x.amount for x in more.lines.data] == [500, 2000] and more.total == 2500
+    line = v1.line_items.update(made.id, old, params={"amount": 1800})
+    assert (line.object, line.amount) == ("line_item", 1800)
+    assert desk.again(made).total == 2300
+    many = v1.update_lines(made.id, params={"lines": [{"id": old, "quantity": 2}]})
+    assert many.total == 4100
+    missing = refused(lambda: v1.remove_lines(made.id, params={"lines": [{"id": old}]}))
+    assert (missing.code, missing.param) == ("parameter_missing", "lines[0][behavior]")
+    left = v1.remove_lines(made.id, params={"lines": [{"id": old, "behavior": "unassign"}]})
+    assert left.total == 500
+    assert len(desk.v1.invoice_items.list(params={"pending": True}).data) == 1
+    both = {"lines": [{"amount": 5, "quantity": 2}]}
+    assert refused(lambda: v1.add_lines(made.id, params=both)).param == "lines[0][amount]"
+
+
+def test_more_than_ten_lines_are_paged(desk: Desk) -> None:
+    made = desk.draft(desk.customer(), *range(100, 112))
+    assert made.lines.has_more and len(made.lines.data) == 10 and made.total == sum(range(100, 112))
+    assert len(list(desk.v1.invoices.line_items.list(made.id).auto_paging_iter())) == 12
+
+
+def test_lists_filter(desk: Desk) -> None:
+    one, two = desk.customer(), desk.customer()
+    paid = desk.v1.invoices.pay(desk.draft(one, 2000).id, params={"payment_method": "pm_card_visa"})
+    draft = desk.draft(two, 300)
+    found = {
+        "customer": desk.v1.invoices.list(params={"customer": one.id}),
+        "status": desk.v1.invoices.list(params={"status": "draft"}),
+    }
+    assert [x.id for x in found["customer"].data] == [paid.id]
+    assert [x.id for x in found["status"].data] == [draft.id]
+    payments = desk.v1.invoice_payments.list(params={"invoice": paid.id, "status": "paid"})
+    assert [p.amount_paid for p in payments.data] == [2000]
+    assert desk.v1.invoice_payments.retrieve(payments.data[0].id).invoice == paid.id
