@@ -51,7 +51,8 @@ def begin(tx: Transaction, owner: Doc, specs: list[Doc], terms: Doc, fields: Doc
     billing_cycle_anchor, proration_behavior, payment_behavior, off_session, payment_method, extra_lines; `fields` go
     into the document. Raises 402 with error_if_incomplete, 400 without any payment method.
     """
-    currency = subscription_items.check(specs, fields.get("currency") or owner["currency"])
+    wish = fields.get("currency") or subscription_items.sold_in(specs, owner["currency"])
+    currency = subscription_items.check(specs, wish)
     with tx.ordered(rank):
         sub = _stored(tx, owner, specs, terms, fields | {"currency": currency, "_beginning": True})
         keep_currency(tx, owner, currency)
