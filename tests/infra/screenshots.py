@@ -42,19 +42,19 @@ def take(stack: Stack, page: Page, place: Path) -> list[Path]:
     slug = stack.sql("SELECT slug FROM offers WHERE kind = 'product' ORDER BY id")[0]["slug"]
     taken = []
 
-    def shoot(name: str) -> None:
+    def shoot(name: str, path: str) -> None:
+        answer = page.goto(path)
+        assert answer and answer.ok, f"{path} answered {answer and answer.status}"
         taken.append(place / f"{name}.png")
         page.screenshot(path=taken[-1])
 
-    page.goto(f"/offers/{slug}")
-    shoot("offer")
+    shoot("offer", f"/offers/{slug}")
     for name in ("Ada Lindqvist", "Jun Mori", "Marta Keller"):
         buy(page, slug, name=name, email=f"{name.split()[0].lower()}@example.com")
     order = page.url.rpartition("/")[2]
     link = re.search(r"https?://\S+/reset/\S+", stack.flask("users", "grant", OWNER, "owner"))
     sign_in(page, link[0])
-    page.goto(f"/ops/orders/{order}")
-    shoot("order")
+    shoot("order", f"/ops/orders/{order}")
     return taken
 
 
