@@ -52,8 +52,8 @@ def assemble(settings: Settings) -> Flask:
     _configure(app, settings)
     crypto.use_keys(settings.field_keys)
     gateway.configure(settings.stripe_secret_key, settings.stripe_api_base)
+    requests.init_app(app)  # before whatever may refuse a request: a refusal has its id and its log line, too
     _bind_extensions(app, settings)
-    requests.init_app(app)
     headers.init_app(app, settings)
     errors.init_app(app)
     filters.init_app(app)

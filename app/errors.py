@@ -13,7 +13,7 @@ from flask import Flask, Response, g, make_response, render_template, request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy.exc import OperationalError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, SecurityError
 
 log = structlog.get_logger("errors")
 
@@ -141,6 +141,9 @@ def _answer_app_error(error: AppError) -> Response:
 
 
 def _answer_http(error: HTTPException) -> Response:
+    if isinstance(error, SecurityError):
+        # A Host that is not ours: no page can be made, for it would hold addresses on that host.
+        return Response("This shop is not served under that name.\n", 400, mimetype="text/plain")
     status = error.code or 500
     if status < 400:
         return error.get_response()  # type: ignore[return-value]  # werkzeug's own redirect
