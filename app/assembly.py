@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from flask import Flask, request
 from flask_security import SQLAlchemyUserDatastore
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import (
@@ -152,4 +153,12 @@ def _follow_clock(app: Flask, settings: Settings) -> None:
 
     follow = clock.Follower(offset)
     app.extensions["follow_clock"] = follow
-    app.before_request(lambda: None if request.endpoint in ("static", "health.healthz") else follow())
+
+    @app.before_request
+    def _follow() -> None:
+        if request.endpoint in ("static", "health.healthz"):
+            return
+        try:
+            follow()
+        except SQLAlchemyError:
+            db.session.rollback()  # whoever needs the database will find it gone, and says so in their own way

@@ -12,7 +12,8 @@ import structlog
 from flask import Flask, Response, g, make_response, render_template, request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, SecurityError
 
 log = structlog.get_logger("errors")
@@ -94,7 +95,8 @@ SENTENCES = {
 def init_app(app: Flask) -> None:
     app.register_error_handler(AppError, _answer_app_error)
     app.register_error_handler(HTTPException, _answer_http)
-    app.register_error_handler(OperationalError, _answer_database)
+    for gone in (OperationalError, InterfaceError, PoolTimeout):
+        app.register_error_handler(gone, _answer_database)
     app.register_error_handler(Exception, _answer_unexpected)
 
 
@@ -156,8 +158,9 @@ def _answer_http(error: HTTPException) -> Response:
     return response
 
 
-def _answer_database(error: OperationalError) -> Response:
+def _answer_database(error: SQLAlchemyError) -> Response:
     log.error("database_unavailable", exc_info=error)
+    g._login_user = None  # or Flask-Login would ask the database who reads this page
     return answer(AppError(503, SENTENCES[503].title, code="database_unavailable"))
 
 
