@@ -92,19 +92,38 @@ def test_a_draft_that_advances_is_finalized_and_paid_after_an_hour(desk: Desk, s
     ]  # fmt: skip
 
 
-def test_an_endpoint_that_is_down_holds_the_draft_up_to_three_days(
-    desk: Desk, simulator: Simulator, listener: Listener
-) -> None:
+def _held_draft(desk: Desk, simulator: Simulator, listener: Listener, failures: int) -> Any:
+    """A draft whose creation an endpoint has refused once already."""
     desk.v1.webhook_endpoints.create(params={"url": listener.url, "enabled_events": ["invoice.created"]})
     customer = desk.customer("pm_card_visa")
-    listener.answers = [500] * 2
+    listener.answers = [500] * failures
     made = desk.draft(customer, 2000, auto_advance=True)
-    wait.until(lambda: len(listener.received) >= 1, "the first attempt")
-    simulator.control("clock", advance=70)
-    wait.until(lambda: len(listener.received) >= 2, "the second attempt")
-    simulator.control("clock", advance=HOUR)
-    assert desk.again(made).status == "draft" or len(listener.received) >= 3
-    simulator.control("clock", advance=3 * HOUR)
+    wait.until(
+        lambda: [d["tries"] for d in simulator.look("deliveries")["deliveries"]] == [1], "a failed attempt"
+    )
+    return made
+
+
+def test_an_endpoint_that_is_down_holds_a_draft_for_three_days(
+    desk: Desk, simulator: Simulator, listener: Listener
+) -> None:
+    made = _held_draft(desk, simulator, listener, 100)
+    simulator.control("clock", advance=70 * HOUR)
+    held = desk.again(made)
+    assert held.status == "draft" and held.automatically_finalizes_at > made.automatically_finalizes_at
+    simulator.control("clock", advance=4 * HOUR)
+    assert desk.again(made).status == "paid"
+
+
+def test_a_held_draft_goes_on_when_the_endpoint_is_back(
+    desk: Desk, simulator: Simulator, listener: Listener
+) -> None:
+    made = _held_draft(desk, simulator, listener, 1)
+    simulator.control("clock", advance=100)
+    wait.until(
+        lambda: [d["state"] for d in simulator.look("deliveries")["deliveries"]] == ["delivered"], "delivery"
+    )
+    simulator.control("clock", advance=2 * HOUR)
     assert desk.again(made).status == "paid"
 
 
@@ -239,6 +258,47 @@ def test_paid_out_of_band_cancels_the_intent(desk: Desk) -> None:
     assert full.payments.data[0].payment.payment_intent.status == "canceled"
 
 
+@pytest.mark.parametrize(
+    ("sums", "paid", "over", "status"),
+    [
+        ([2000], 2000, 0, "paid"),
+        ([500], 500, 0, "open"),
+        ([500, 1500], 2000, 0, "paid"),
+        ([2500], 2500, 500, "paid"),
+    ],
+)
+def test_payments_made_elsewhere_can_be_attached(
+    desk: Desk, sums: list[int], paid: int, over: int, status: str
+) -> None:
+    customer = desk.customer()
+    made = desk.open(customer, 2000)
+    for amount in sums:
+        given: Any = {"amount": amount, "currency": "usd", "customer": customer.id, "confirm": True}
+        given |= {"payment_method": "pm_card_visa", "return_url": "http://127.0.0.1:9/back"}
+        intent = desk.v1.payment_intents.create(params=given)
+        desk.v1.invoices.attach_payment(made.id, params={"payment_intent": intent.id})
+    now = desk.again(made, "payments.data.payment.payment_intent")
+    assert (now.status, now.amount_paid, now.amount_overpaid) == (status, paid, over)
+    assert now.amount_remaining == max(0, 2000 - paid)
+    assert desk.balance(customer) == -over
+    default = next(p for p in now.payments.data if p.is_default)
+    assert default.status == ("open" if status == "open" else "canceled")
+    assert default.payment.payment_intent.amount == 2000 - (paid if status == "open" else sum(sums[:-1]))
+    assert ("invoice.overpaid" in desk.types()) == bool(over)
+    assert desk.types().count("invoice_payment.paid") == len(sums)
+
+
+def test_a_failed_collection_makes_a_customer_delinquent_until_they_pay(
+    desk: Desk, simulator: Simulator
+) -> None:
+    customer = desk.customer("pm_card_chargeCustomerFail")
+    made = desk.draft(customer, 2000, auto_advance=True)
+    simulator.control("clock", advance=HOUR + 5)
+    assert desk.v1.customers.retrieve(customer.id).delinquent is True
+    desk.v1.invoices.pay(made.id, params={"payment_method": "pm_card_visa"})
+    assert desk.v1.customers.retrieve(customer.id).delinquent is False
+
+
 def test_eight_retries_in_two_weeks(desk: Desk, simulator: Simulator) -> None:
     made = desk.draft(desk.customer("pm_card_chargeCustomerFail"), 2000, auto_advance=True)
     simulator.control("clock", advance=HOUR + 5)
@@ -283,10 +343,12 @@ def test_deleting_a_draft_keeps_its_items_from_other_invoices(desk: Desk) -> Non
 
 
 def test_sending(desk: Desk, simulator: Simulator) -> None:
-    made = desk.draft(desk.customer(), 2000, collection_method="send_invoice", days_until_due=1)
+    made = desk.draft(desk.customer(), 2000, collection_method="send_invoice", days_until_due=8)
     sent = desk.v1.invoices.send_invoice(made.id)
     assert sent.status == "open" and "invoice.sent" in desk.types()
     simulator.control("clock", advance=DAY + 5)
+    assert desk.types()[-1] == "invoice.will_be_due"
+    simulator.control("clock", advance=7 * DAY)
     assert "invoice.overdue" in desk.types()
     desk.v1.invoices.pay(made.id, params={"payment_method": "pm_card_visa"})
     assert "cannot be sent right now" in str(refused(lambda: desk.v1.invoices.send_invoice(made.id)))

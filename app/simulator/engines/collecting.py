@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from app.simulator import settings
-from app.simulator.engines import payments
+from app.simulator.engines import customer_balance, payments
+from app.simulator.engines.customers import attach as attach_method
 from app.simulator.engines.methods import resolved
 from app.simulator.errors import StripeError, invalid
 from app.simulator.registry import Doc, timed
@@ -30,15 +31,7 @@ def open_payment(tx: Transaction, invoice: Doc) -> Doc:
             "setup_future_usage": "off_session" if invoice["parent"] else None,
         },
     )  # fmt: skip
-    return tx.create(
-        "invoice_payment",
-        {
-            "amount_requested": invoice["amount_due"], "currency": invoice["currency"], "invoice": invoice["id"],
-            "is_default": True, "payment": {"payment_intent": wanted["id"], "type": "payment_intent"},
-            "status": "open", "status_transitions": {"canceled_at": None, "paid_at": None},
-            "_payment_intent": wanted["id"],
-        },
-    )  # fmt: skip
+    return _payment(tx, invoice, wanted, default=True)
 
 
 def _description(invoice: Doc) -> str:
@@ -49,14 +42,34 @@ def _description(invoice: Doc) -> str:
 
 
 def default_payment(tx: Transaction, invoice: Doc) -> Doc | None:
-    """The open or latest payment of an invoice, None before it has any."""
-    return next(tx.scan("invoice_payment", {"invoice": invoice["id"]}), None)
+    """The payment an invoice is collected by, None before it has any."""
+    return tx.first("invoice_payment", {"invoice": invoice["id"], "is_default": True})
 
 
 def intent_of(tx: Transaction, invoice: Doc) -> Doc | None:
-    """The intent that pays an invoice, None when nothing was due."""
+    """The intent an invoice is collected by, None when nothing was due."""
     payment = default_payment(tx, invoice)
-    return tx.get("payment_intent", payment["payment"].get("payment_intent")) if payment else None
+    return tx.get("payment_intent", payment["_payment_intent"]) if payment else None
+
+
+def attach(tx: Transaction, invoice: Doc, intent: Doc) -> Doc:
+    """Let another intent count for an open invoice, now or when it succeeds."""
+    tx.update(intent, _invoice=invoice["id"])
+    payment = _payment(tx, invoice, intent, default=False)
+    _settled(tx, intent)
+    return payment
+
+
+def _payment(tx: Transaction, invoice: Doc, intent: Doc, *, default: bool) -> Doc:
+    return tx.create(
+        "invoice_payment",
+        {
+            "amount_requested": intent["amount"], "currency": invoice["currency"], "invoice": invoice["id"],
+            "is_default": default, "payment": {"payment_intent": intent["id"], "type": "payment_intent"},
+            "status": "open", "status_transitions": {"canceled_at": None, "paid_at": None},
+            "_payment_intent": intent["id"],
+        },
+    )  # fmt: skip
 
 
 def method_for(tx: Transaction, invoice: Doc) -> Doc | None:
@@ -120,6 +133,8 @@ def failed(tx: Transaction, invoice: Doc) -> None:
     tx.emit("invoice.updated", invoice, previous)
     if at is not None:
         tx.schedule(at, "invoice.retry", invoice["id"], clock=invoice["test_clock"])
+    if invoice["auto_advance"]:
+        delinquent(tx, invoice, True)
     for told in FAILED:
         told(tx, invoice)
 
@@ -164,21 +179,53 @@ def _settled(tx: Transaction, intent: Doc) -> None:
         or invoice["status"] not in ("open", "uncollectible")
     ):
         return
-    payment = default_payment(tx, invoice)
-    if payment is not None:
-        tx.update(
-            payment, status="paid", amount_paid=intent["amount_received"],
-            status_transitions=payment["status_transitions"] | {"paid_at": tx.now},
-        )  # fmt: skip
-    if not invoice["attempt_count"]:
+    payment = tx.first(
+        "invoice_payment", {"_payment_intent": intent["id"], "invoice": invoice["id"], "status": "open"}
+    )
+    if payment is None:
+        return
+    tx.update(
+        payment, status="paid", amount_paid=intent["amount_received"],
+        status_transitions=payment["status_transitions"] | {"paid_at": tx.now},
+    )  # fmt: skip
+    if payment["is_default"] and not invoice["attempt_count"]:
         tx.update(invoice, attempted=True, attempt_count=1)
+    _keep_method(tx, intent)
+    _received(tx, invoice, intent["amount_received"])
+    tx.emit("invoice_payment.paid", payment)
+
+
+def _keep_method(tx: Transaction, intent: Doc) -> None:
     method = tx.get("payment_method", intent["payment_method"])
-    if method is not None and intent["customer"] and not method["customer"]:
-        tx.update(method, customer=intent["customer"])
-        tx.emit("payment_method.attached", method)
-    mark_paid(tx, invoice, intent["amount_received"])
-    if payment is not None:
-        tx.emit("invoice_payment.paid", payment)
+    if method is not None and intent["customer"] and not method["customer"] and intent["setup_future_usage"]:
+        attach_method(tx, method, tx.find("customer", intent["customer"]))
+
+
+def _received(tx: Transaction, invoice: Doc, amount: int) -> None:
+    """Money for an invoice: part of it, all of it, or more, which becomes the customer's credit."""
+    paid, due = invoice["amount_paid"] + amount, invoice["amount_due"]
+    if paid < due:
+        tx.emit("invoice.updated", invoice, tx.update(invoice, amount_paid=paid, amount_remaining=due - paid))
+        ask_for(tx, invoice, due - paid)
+        return
+    cancel_payment(tx, invoice)
+    if paid > due:
+        tx.update(invoice, amount_overpaid=paid - due)
+    mark_paid(tx, invoice, paid)
+    owner = tx.get("customer", invoice["customer"])
+    if paid > due and owner is not None and not owner.get("deleted"):
+        customer_balance.change(
+            tx, owner, due - paid, invoice["currency"], "invoice_overpaid", invoice=invoice["id"]
+        )
+        tx.emit("invoice.overpaid", invoice)
+
+
+def ask_for(tx: Transaction, invoice: Doc, amount: int) -> None:
+    """Let the open payment of an invoice be about `amount`."""
+    payment, intent = default_payment(tx, invoice), intent_of(tx, invoice)
+    if payment is not None and intent is not None and payment["status"] == "open":
+        tx.update(payment, amount_requested=amount)
+        tx.update(intent, amount=amount)
 
 
 payments.SETTLED.append(_settled)
@@ -195,6 +242,7 @@ def mark_paid(tx: Transaction, invoice: Doc, amount: int, *, out_of_band: bool =
     tx.emit("invoice.updated", invoice, previous)
     tx.emit("invoice.paid", invoice)
     tx.emit("invoice.payment_succeeded", invoice)
+    delinquent(tx, invoice, False)
     for told in PAID:
         told(tx, invoice)
 
@@ -211,13 +259,18 @@ def pay_out_of_band(tx: Transaction, invoice: Doc) -> Doc:
 
 
 def cancel_payment(tx: Transaction, invoice: Doc) -> None:
-    """Give up the intent of an invoice that will not be collected any more."""
-    payment, intent = default_payment(tx, invoice), intent_of(tx, invoice)
+    """Give up the open payments of an invoice that will not be collected any more."""
     tx.unschedule("invoice.retry", invoice["id"])
-    if payment is None or payment["status"] != "open":
-        return
-    tx.update(
-        payment, status="canceled", status_transitions=payment["status_transitions"] | {"canceled_at": tx.now}
-    )  # fmt: skip
-    if intent is not None and intent["status"] in payments.OPEN:
-        payments.cancel(tx, intent, "void_invoice")
+    for payment in list(tx.scan("invoice_payment", {"invoice": invoice["id"], "status": "open"})):
+        times = payment["status_transitions"] | {"canceled_at": tx.now}
+        tx.update(payment, status="canceled", status_transitions=times)
+        intent = tx.get("payment_intent", payment["_payment_intent"])
+        if payment["is_default"] and intent is not None and intent["status"] in payments.OPEN:
+            payments.cancel(tx, intent, "void_invoice")
+
+
+def delinquent(tx: Transaction, invoice: Doc, value: bool) -> None:
+    """A customer is delinquent from a failed automatic payment or a missed due date until the next payment."""
+    owner = tx.get("customer", invoice["customer"])
+    if owner is not None and not owner.get("deleted") and owner["delinquent"] != value:
+        tx.emit("customer.updated", owner, tx.update(owner, delinquent=value))

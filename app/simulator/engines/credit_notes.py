@@ -191,10 +191,7 @@ def _reduce(tx: Transaction, invoice: Doc, amount: int) -> None:
         collecting.cancel_payment(tx, invoice)
         collecting.mark_paid(tx, invoice, invoice["amount_paid"])
         return
-    payment, intent = collecting.default_payment(tx, invoice), collecting.intent_of(tx, invoice)
-    if payment is not None and intent is not None:
-        tx.update(payment, amount_requested=due)
-        tx.update(intent, amount=due)
+    collecting.ask_for(tx, invoice, invoice["amount_remaining"])
 
 
 def _give_back(tx: Transaction, invoice: Doc, note: Doc, params: Doc) -> None:
@@ -220,7 +217,8 @@ def _entry(refund: str, amount: int) -> Doc:
 
 
 def _refund(tx: Transaction, invoice: Doc, amount: int, reason: Any) -> Doc:
-    intent = collecting.intent_of(tx, invoice)
+    payment = tx.first("invoice_payment", {"invoice": invoice["id"], "status": "paid"})
+    intent = tx.get("payment_intent", payment["_payment_intent"]) if payment else None
     charge = tx.get("charge", intent["latest_charge"]) if intent else None
     if charge is None or not charge["paid"]:
         raise invalid("The invoice was not paid with a charge that can be refunded.", "refund_amount")

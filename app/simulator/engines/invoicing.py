@@ -34,6 +34,7 @@ __all__ = [
 ]  # fmt: skip
 
 HELD_FOR = 72 * 3600
+REMINDER = 7 * collecting.DAY
 NOT_DRAFT = "This invoice is already finalized, you can't re-finalize a non-draft invoice."
 NOT_OPEN = "You can only pass in open invoices. This invoice isn't open."
 
@@ -171,7 +172,7 @@ def finalize(tx: Transaction, invoice: Doc) -> Doc:
         collecting.open_payment(tx, invoice)
     tx.emit("invoice.finalized", invoice)
     if invoice["due_date"] and invoice["amount_due"]:
-        tx.schedule(invoice["due_date"], "invoice.overdue", invoice["id"], clock=invoice["test_clock"])
+        _watch_due_date(tx, invoice)
     if not invoice["amount_due"]:
         collecting.mark_paid(tx, invoice, 0)
     return invoice
@@ -262,11 +263,26 @@ def send(tx: Transaction, invoice: Doc) -> Doc:
     return invoice
 
 
+def _watch_due_date(tx: Transaction, invoice: Doc) -> None:
+    due, clock = invoice["due_date"], invoice["test_clock"]
+    tx.schedule(due, "invoice.overdue", invoice["id"], clock=clock)
+    if due - REMINDER > tx.now:
+        tx.schedule(due - REMINDER, "invoice.will_be_due", invoice["id"], clock=clock)
+
+
+@timed("invoice.will_be_due")
+def _will_be_due(tx: Transaction, identifier: str) -> None:
+    invoice = tx.get("invoice", identifier)
+    if invoice is not None and invoice.get("status") == "open":
+        tx.emit("invoice.will_be_due", invoice)
+
+
 @timed("invoice.overdue")
 def _overdue(tx: Transaction, identifier: str) -> None:
     invoice = tx.get("invoice", identifier)
     if invoice is not None and invoice.get("status") == "open":
         tx.emit("invoice.overdue", invoice)
+        collecting.delinquent(tx, invoice, True)
 
 
 # -------------------------------------------------------------------------------------------- ending
@@ -312,6 +328,7 @@ def mark_uncollectible(tx: Transaction, invoice: Doc) -> Doc:
     )  # fmt: skip
     tx.emit("invoice.updated", invoice, previous)
     tx.emit("invoice.marked_uncollectible", invoice)
+    collecting.delinquent(tx, invoice, False)
     return invoice
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 from app.simulator.engines import collecting, discounts, invoice_items, invoicing
 from app.simulator.engines.customers import address
+from app.simulator.engines.invoicing import NOT_OPEN
 from app.simulator.engines.methods import resolved
-from app.simulator.errors import StripeError, invalid
+from app.simulator.errors import StripeError, invalid, unrecognized
 from app.simulator.fields import merged, plain, unset
 from app.simulator.listing import list_of, page, retrieves
 from app.simulator.registry import Doc, Resource, route
@@ -59,6 +60,12 @@ def listing(tx: Transaction, params: Doc) -> Doc:
     if "subscription" in params:
         params["_subscription"] = params.pop("subscription")
     return page(tx, "invoice", params, "/v1/invoices")
+
+
+@route("GET", "/v1/invoices/search")
+def search(tx: Transaction, params: Doc) -> Doc:
+    """Not simulated, and not the name of an invoice."""
+    raise unrecognized("GET", "/v1/invoices/search")
 
 
 @route("POST", "/v1/invoices")
@@ -251,6 +258,24 @@ def _no_method(tx: Transaction, doc: Doc) -> str:
         "There is no `default_payment_method` set on this Customer or Invoice. Please set either before paying the "
         "invoice, or pass a payment method."
     )
+
+
+@route("POST", "/v1/invoices/{invoice}/attach_payment")
+def attach_payment(tx: Transaction, params: Doc, invoice: str) -> Doc:
+    """Let a payment made elsewhere count for an open invoice."""
+    doc = tx.find("invoice", invoice)
+    if doc["status"] != "open":
+        raise invalid(NOT_OPEN)
+    if "payment_intent" not in params:
+        raise invalid("Missing required param: payment_intent.", "payment_intent", "parameter_missing")
+    intent = tx.find("payment_intent", params["payment_intent"], "payment_intent")
+    if intent["currency"] != doc["currency"] or intent.get("_invoice") or intent["status"] == "canceled":
+        raise invalid(
+            f"The PaymentIntent {intent['id']} cannot be attached: it is canceled, of another currency, or belongs to "
+            "an invoice already.", "payment_intent",
+        )  # fmt: skip
+    collecting.attach(tx, doc, intent)
+    return doc
 
 
 @route("POST", "/v1/invoices/{invoice}/send")
