@@ -183,6 +183,18 @@ def test_the_client_can_confirm_the_intent(desk: Desk) -> None:
     assert desk.again(made).status == "paid"
 
 
+def test_an_intent_that_was_canceled_is_replaced(desk: Desk) -> None:
+    made = desk.again(desk.open(desk.customer(), 2000), "payments")
+    desk.v1.payment_intents.cancel(made.payments.data[0].payment.payment_intent)
+    paid = desk.v1.invoices.pay(made.id, params={"payment_method": "pm_card_visa", "expand": ["payments"]})
+    assert paid.status == "paid" and [p.status for p in paid.payments.data] == ["paid", "canceled"]
+
+
+def test_what_is_not_simulated_is_refused(desk: Desk) -> None:
+    given: Any = {"customer": desk.customer().id, "shipping_cost": {"shipping_rate": "shr_1"}}
+    assert refused(lambda: desk.v1.invoices.create(params=given)).param == "shipping_cost"
+
+
 def test_a_finalized_invoice_is_frozen(desk: Desk) -> None:
     made = desk.open(desk.customer(), 2000)
     v1 = desk.v1.invoices

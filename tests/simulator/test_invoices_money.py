@@ -110,6 +110,13 @@ def test_discounts_of_one_line_and_of_products(desk: Desk) -> None:
     assert desk.draft(other, 300, discounts=[{"coupon": only.id}]).total == 800
 
 
+def test_a_discount_outlives_its_coupon(desk: Desk) -> None:
+    coupon = desk.v1.coupons.create(params={"percent_off": 50})
+    made = desk.draft(desk.customer(), 2000, discounts=[{"coupon": coupon.id}])
+    desk.v1.coupons.delete(coupon.id)
+    assert desk.v1.invoices.finalize_invoice(made.id).total == 1000
+
+
 def test_coupons_that_cannot_be_used(desk: Desk) -> None:
     customer, v1 = desk.customer(), desk.v1
     once = v1.coupons.create(params={"percent_off": 50, "max_redemptions": 1})

@@ -22,9 +22,14 @@ FAILED: list[Callable[[Transaction, Doc], None]] = []
 
 
 def open_payment(tx: Transaction, invoice: Doc) -> Doc:
-    """The default payment of an invoice with something due: an intent, made when it is finalized."""
+    """The default payment of an invoice with something due: an intent, made when it is finalized unless Checkout has
+    one that was gone through already."""
+    prepaid = tx.get("payment_intent", invoice.get("_prepaid"))
+    if prepaid is not None:
+        tx.update(prepaid, _invoice=invoice["id"])
+        return _payment(tx, invoice, prepaid, default=True)
     wanted = payments.open_intent(
-        tx, invoice["amount_due"], invoice["currency"],
+        tx, invoice["amount_remaining"], invoice["currency"],
         {
             "customer": invoice["customer"], "description": _description(invoice), "_invoice": invoice["id"],
             "receipt_email": None, "statement_descriptor": invoice["statement_descriptor"],
@@ -32,6 +37,13 @@ def open_payment(tx: Transaction, invoice: Doc) -> Doc:
         },
     )  # fmt: skip
     return _payment(tx, invoice, wanted, default=True)
+
+
+def count_prepaid(tx: Transaction, invoice: Doc) -> None:
+    """Let what Checkout has collected count for the invoice that was made for it."""
+    prepaid = tx.get("payment_intent", invoice.get("_prepaid"))
+    if prepaid is not None:
+        _settled(tx, prepaid)
 
 
 def _description(invoice: Doc) -> str:
@@ -106,6 +118,8 @@ def charge(
         return ("paid" if invoice["status"] == "paid" else "failed"), None
     if intent["status"] == "processing":
         return "processing", None
+    if intent["status"] == "canceled":
+        intent = _fresh_intent(tx, invoice)
     method = resolved(tx, payment_method) if isinstance(payment_method, str) else payment_method
     method = method or method_for(tx, invoice)
     tx.update(invoice, _counted=True)
@@ -123,6 +137,16 @@ def charge(
     if error is not None:
         return "failed", error
     return ("paid" if invoice["status"] == "paid" else "processing"), None
+
+
+def _fresh_intent(tx: Transaction, invoice: Doc) -> Doc:
+    """The customer or the merchant canceled the intent itself: the invoice goes on with another."""
+    old = default_payment(tx, invoice)
+    if old is not None:
+        times = old["status_transitions"] | {"canceled_at": tx.now}
+        tx.update(old, is_default=False, status="canceled", status_transitions=times)
+    payment = open_payment(tx, invoice)
+    return tx.find("payment_intent", payment["_payment_intent"])
 
 
 def failed(tx: Transaction, invoice: Doc) -> None:

@@ -55,13 +55,15 @@ def wanted(
         where = f"{param}promotion_code{close}"
         code = tx.find("promotion_code", given["promotion_code"], where)
         problem = promotion_problem(tx, code, currency or _currency(tx, code), subtotal, customer)
-        if problem:
+        if problem and not given.get("checked"):
             raise invalid(problem, where)
         return tx.find("coupon", code["promotion"]["coupon"]), code
     where = f"{param}coupon{close}"
     if not given.get("coupon"):
         raise invalid(f"Missing required param: {where}.", where, "parameter_missing")
     coupon = tx.find("coupon", given["coupon"], where)
+    if given.get("checked"):
+        return coupon, None
     if not coupon["valid"] or (coupon["redeem_by"] is not None and coupon["redeem_by"] <= tx.now):
         raise invalid(f"Coupon expired: {coupon['id']}", where, "coupon_expired")
     problem = redeemable(tx, _whole(coupon), currency) if currency else None
@@ -90,7 +92,7 @@ def give(
         "discount",
         {
             "customer": customer, "end": end, "promotion_code": code["id"] if code else None,
-            "source": {"coupon": coupon["id"], "type": "coupon"}, "start": tx.now,
+            "source": {"coupon": coupon["id"], "type": "coupon"}, "start": tx.now, "_coupon": dict(coupon),
         }
         | owner,
     )  # fmt: skip
@@ -149,8 +151,7 @@ def used(tx: Transaction, invoice: Doc) -> None:
     """An invoice has taken its discounts: those that count once leave the customer or subscription they were on."""
     for identifier in invoice["discounts"]:
         doc = tx.get("discount", identifier)
-        coupon = tx.get("coupon", doc["source"]["coupon"]) if doc else None
-        if doc is not None and coupon is not None and coupon.get("duration") == "once":
+        if doc is not None and doc["_coupon"]["duration"] == "once":
             drop(tx, doc)
 
 

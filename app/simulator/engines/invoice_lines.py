@@ -125,9 +125,9 @@ def sums(lines: list[Doc]) -> Doc:
 
 def _discount(tx: Transaction, lines: list[Doc], identifier: str, currency: str) -> None:
     discount = tx.get("discount", identifier)
-    coupon = tx.get("coupon", discount["source"]["coupon"]) if discount else None
-    if coupon is None:
+    if discount is None:
         return
+    coupon: Doc = discount["_coupon"]
     products = (coupon.get("_applies_to") or {}).get("products")
     chosen = [
         x

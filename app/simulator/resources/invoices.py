@@ -27,6 +27,8 @@ _PLAIN = ("account_tax_ids", "custom_fields", "description", "effective_at", "fo
           "automatically_finalizes_at", "due_date")  # fmt: skip
 # What may still be changed once an invoice is finalized.
 _ALWAYS = {"metadata", "auto_advance", "default_payment_method", "payment_settings", "_legacy"}
+# Not simulated: better refused than silently left out of the sum.
+_UNKNOWN = ("application_fee_amount", "from_invoice", "on_behalf_of", "shipping_cost", "transfer_data")
 NO_DUE = "If invoice collection method is 'send_invoice', you must specify 'due_date' or 'days_until_due'."
 ONLY_SENT = (
     "You can only specify 'due_date' or 'days_until_due' if invoice collection method is 'send_invoice'."
@@ -76,6 +78,7 @@ def create(tx: Transaction, params: Doc) -> Doc:
     customer = tx.find("customer", params["customer"], "customer")
     if params.get("subscription"):
         tx.find("subscription", params["subscription"], "subscription")
+    _check_known(params)
     method = params.get("collection_method", "charge_automatically")
     _check_due(method, params)
     waiting = _swept(tx, params, customer)
@@ -108,6 +111,12 @@ def _check_due(method: str, params: Doc) -> None:
         raise invalid(NO_DUE)
     if method != "send_invoice" and told:
         raise invalid(ONLY_SENT)
+
+
+def _check_known(params: Doc) -> None:
+    for name in _UNKNOWN:
+        if params.get(name):
+            raise invalid(f"The simulator knows no {name} of invoices.", name)
 
 
 def _method(tx: Transaction, params: Doc) -> str | None:
@@ -149,6 +158,7 @@ def _rendering(given: Any) -> Doc | None:
 def update(tx: Transaction, params: Doc, invoice: str) -> Doc:
     """Change a draft; of a finalized one little more than metadata."""
     doc = tx.find("invoice", invoice)
+    _check_known(params)
     fixed = [k for k in params if k not in _ALWAYS]
     if doc["status"] != "draft" and fixed:
         raise invalid("Finalized invoices can't be updated in this way", fixed[0])
