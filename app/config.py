@@ -120,7 +120,8 @@ DEFAULT_USD_WORTH = {
 
 def _api_base(env: str, environ: Mapping[str, str]) -> str:
     """Stripe itself when a key of the merchant's own is given, the simulator otherwise."""
-    if env == "production" or environ.get("STRIPE_SECRET_KEY", LOCAL_STRIPE_KEY) != LOCAL_STRIPE_KEY:
+    key = environ.get("STRIPE_SECRET_KEY", "").strip()
+    if env == "production" or key not in ("", LOCAL_STRIPE_KEY):
         return "https://api.stripe.com"
     return SIMULATOR_URL
 
@@ -133,7 +134,8 @@ class _Reader:
         self.problems: list[str] = []
 
     def text(self, name: str, default: str) -> str:
-        return self.environ.get(name, default).strip()
+        """The setting; one that is set but empty counts as not set."""
+        return self.environ.get(name, "").strip() or default
 
     def choice(self, name: str, allowed: tuple[str, ...], default: str) -> str:
         value = self.text(name, default)
@@ -193,6 +195,8 @@ def _shared_problems(settings: Settings) -> list[str]:
             problems.append(f"{name} is {url!r}; use an address like https://shop.example.com.")
     if not settings.database_url.startswith(("sqlite:///", "postgresql+psycopg://")):
         problems.append("DATABASE_URL starts with neither sqlite:/// nor postgresql+psycopg://.")
+    if settings.mail_url and not settings.mail_url.startswith(("smtp://", "smtps://", "file://")):
+        problems.append("MAIL_URL starts with none of smtp://, smtps://, file://.")
     if settings.redis_url and not settings.redis_url.startswith(("redis://", "rediss://", "unix://")):
         problems.append("REDIS_URL starts with none of redis://, rediss://, unix://.")
     return problems
@@ -239,6 +243,8 @@ def _production_problems(settings: Settings, environ: Mapping[str, str]) -> list
         problems.append("STRIPE_SECRET_KEY is not a live key (sk_live_… or rk_live_…).")
     if settings.livemode and settings.stripe_api_base != "https://api.stripe.com":
         problems.append("STRIPE_API_BASE would send a live key elsewhere than to https://api.stripe.com.")
+    if not settings.mail_url:
+        problems.append("MAIL_URL is missing; receipts go out through it, as smtp://user:password@host:587.")
     if not settings.stripe_webhook_secrets:
         problems.append('STRIPE_WEBHOOK_SECRETS is empty; use the endpoint\'s secret, as ["whsec_…"].')
     if any(not s.startswith("whsec_") or len(s) < 20 for s in settings.stripe_webhook_secrets):

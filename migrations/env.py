@@ -23,6 +23,11 @@ def run() -> None:
     """Upgrade or downgrade over one connection."""
     mean_to_write()
     with database.engine.connect() as connection:
+        if connection.dialect.name == "postgresql":
+            # A migration may take its time, but nobody waits behind its lock: it gives up and is run again.
+            connection.exec_driver_sql("SET statement_timeout = 0")
+            connection.exec_driver_sql("SET lock_timeout = '2s'")
+            connection.commit()
         context.configure(
             connection=connection,
             target_metadata=database.metadata,

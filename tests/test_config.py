@@ -22,6 +22,7 @@ PRODUCTION = {
     "PUBLIC_URL": "https://shop.example.com",
     "STRIPE_SECRET_KEY": "sk_live_" + "a1B2" * 6,
     "STRIPE_WEBHOOK_SECRETS": '["whsec_' + "a1B2" * 6 + '"]',
+    "MAIL_URL": "smtp://user:password@mail.example.com:587",
 }
 LOCAL: dict[str, str] = {}
 
@@ -37,6 +38,8 @@ UNSAFE: list[tuple[str, dict[str, str], dict[str, str | None], str]] = [
     ("local field key", PRODUCTION, {"FIELD_KEYS": f'["{LOCAL_FIELD_KEY}"]'}, "FIELD_KEYS is missing"),
     ("no Fernet key", PRODUCTION, {"FIELD_KEYS": '["abc"]'}, "no Fernet key"),
     ("field key as text", PRODUCTION, {"FIELD_KEYS": "abc"}, "FIELD_KEYS is not a JSON list"),
+    ("no mail server", PRODUCTION, {"MAIL_URL": None}, "MAIL_URL is missing"),
+    ("mistyped mail server", PRODUCTION, {"MAIL_URL": "smpt://mail"}, "MAIL_URL starts with none"),
     ("test key", PRODUCTION, {"STRIPE_SECRET_KEY": "sk_test_x"}, "not a live key"),
     ("no key", PRODUCTION, {"STRIPE_SECRET_KEY": None}, "not a live key"),
     ("publishable key", PRODUCTION, {"STRIPE_SECRET_KEY": "pk_live_x"}, "not a live key"),

@@ -142,6 +142,7 @@ def settings(database: str, **changes: str) -> Settings:
             "PUBLIC_URL": "https://shop.example",
             "STRIPE_SECRET_KEY": "sk_live_0123456789",
             "STRIPE_WEBHOOK_SECRETS": '["whsec_0123456789abcdef"]',
+            "MAIL_URL": "smtp://mail.example:587",
             "LOG_LEVEL": "ERROR",
             **changes,
         }

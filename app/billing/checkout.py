@@ -327,19 +327,29 @@ def of_session(session_id: str, visitor_hash: str) -> Order | None:
 
 @tasks.task("sweep_orders", priority=tasks.MONEY, every=timedelta(minutes=1))
 def sweep() -> dict[str, Any]:
-    """Follow up orders that nobody followed up: a crash before the session was known, a lost expiry event."""
-    now = clock.now()
-    forgotten = select(Order.public_id).where(
-        Order.state == OrderState.PENDING, Order.created_at < now - timedelta(minutes=2)
+    """Follow up orders that nobody followed up: a crash before the session was known, a lost event.
+
+    Each is asked for again every minute, hour or day, as its kind deserves, for as long as an answer may change.
+    """
+    now, second = clock.now(), clock.timestamp()
+    forgotten = (Order.state == OrderState.PENDING, Order.created_at < now - timedelta(minutes=2))
+    overdue = (
+        Order.state == OrderState.OPEN,
+        Order.session_expires_at.between(now - timedelta(days=7), now - timedelta(minutes=5)),
     )
-    overdue = select(Order.public_id).where(
-        Order.state == OrderState.OPEN, Order.session_expires_at < now - timedelta(minutes=5)
+    under_way = (
+        Order.state == OrderState.PROCESSING,
+        Order.created_at.between(now - timedelta(days=30), now - timedelta(days=1)),
     )
-    minute = clock.timestamp() // 60
     found = 0
-    for query, name in ((forgotten, "reopen_order"), (overdue, "settle_order")):
-        for public_id in db.session.scalars(query.limit(200)):
-            tasks.enqueue(name, unique_key=f"{name}:{public_id}:{minute}", order_id=public_id)
+    for conditions, name, period in (
+        (forgotten, "reopen_order", 60),
+        (overdue, "settle_order", 3600),
+        (under_way, "settle_order", 86400),
+    ):
+        for public_id in db.session.scalars(select(Order.public_id).where(*conditions).limit(200)):
+            key = f"{name}:{public_id}:{second // period}"
+            tasks.enqueue(name, unique_key=key, order_id=public_id)
             found += 1
     return {"orders": found}
 

@@ -52,7 +52,7 @@ def settle(session: dict[str, Any], *, actor: str, async_failed: bool = False) -
     if session["status"] == "expired":
         _expire(order, actor)
     elif session["status"] == "complete" and session["payment_status"] == "unpaid":
-        _fail(order, actor) if async_failed else _process(order, session, actor)
+        _fail(order, actor) if async_failed or _returned(session) else _process(order, session, actor)
     elif session["status"] == "complete":
         _paid(order, session, actor)
     return order
@@ -69,6 +69,12 @@ def _order_of(session: dict[str, Any]) -> Order | None:
     if order is None:
         raise Later(f"session {session['id']} names an order that is not here")
     return order
+
+
+def _returned(session: dict[str, Any]) -> bool:
+    """Whether a delayed payment came back: the session stays complete and unpaid, its PaymentIntent says so."""
+    intent = session.get("payment_intent")
+    return isinstance(intent, dict) and intent["status"] in ("requires_payment_method", "canceled")
 
 
 def _expire(order: Order, actor: str) -> None:

@@ -347,3 +347,11 @@ def test_an_unbalanced_entry_is_refused(shop: scoped_session) -> None:
     with pytest.raises(ledger.Unbalanced):
         ledger.post("key", "memo", lines, occurred_at=order.created_at, livemode=False)
     assert count(shop, JournalEntry) == 0
+
+
+def test_a_delayed_payment_that_came_back_is_seen_without_its_event(shop: scoped_session) -> None:
+    order = open_order("press-evening-eur-v1")
+    settlement.settle(session_of(order, payment_status="unpaid"), actor="stripe")
+    returned = {"id": f"pi_{order.public_id}", "status": "requires_payment_method"}
+    settlement.settle(session_of(order, payment_status="unpaid", payment_intent=returned), actor="worker")
+    assert (order.state, order.stock_state) == (OrderState.FAILED, StockState.RELEASED)
