@@ -76,8 +76,10 @@ class Schedule:
             return False
         seq, at, kind, subject = row
         if not clock:
-            self.store.travel(at)
+            self.store.clock.reach(at)
         with self.store.write() as tx:
+            if not clock:
+                self.store.travel(at)
             if tx.sql.execute("DELETE FROM due WHERE seq = ?", (seq,)).rowcount == 0:
                 return True
             if clock:

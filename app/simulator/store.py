@@ -82,7 +82,8 @@ class Store:
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=30)
         connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
+        # Survives the end of the process at any moment; a power cut may cost this file, which holds nothing real.
+        connection.execute("PRAGMA synchronous=OFF")
         connection.execute("PRAGMA cache_size=-32000")
         self._open.append(connection)
         return connection
