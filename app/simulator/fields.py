@@ -9,7 +9,11 @@ from app.simulator.registry import Doc
 
 
 def unset(value: Any) -> Any:
-    """A parameter as a document holds it: the empty string unsets."""
+    """A parameter as a document holds it: the empty string unsets, numbers are as JSON shows them."""
+    if isinstance(value, dict):
+        return {k: unset(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [unset(v) for v in value]
     if value == "":
         return None
     return number(value) if isinstance(value, Decimal) else value

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Response, request
 
 from app.simulator.control import answered, control, given, part
-from app.simulator.engines import disputes, radar, refunds
+from app.simulator.engines import disputes, payouts, radar, refunds, subscriptions
 from app.simulator.errors import invalid
 from app.simulator.registry import Doc
 from app.simulator.transaction import Transaction, shown
@@ -132,3 +132,17 @@ def _archive_product(tx: Transaction, product: Doc, fields: Doc) -> Doc:
 def _detach(tx: Transaction, method: Doc, fields: Doc) -> Doc:
     tx.emit("payment_method.detached", method, tx.update(method, customer=None))
     return method
+
+
+@staged("payout", "fail")
+def _fail_payout(tx: Transaction, payout: Doc, fields: Doc) -> Doc:
+    payouts.fail(tx, payout, str(fields.get("reason") or "account_closed"))
+    return payout
+
+
+@staged("subscription", "cancel")
+def _cancel(tx: Transaction, subscription: Doc, fields: Doc) -> Doc:
+    if subscription["status"] in ("canceled", "incomplete_expired"):
+        raise invalid(f"this subscription has ended: it is {subscription['status']}")
+    subscriptions.end(tx, subscription, "cancellation_requested")
+    return subscription

@@ -249,10 +249,19 @@ def the_dashboard(m: Machine) -> None:
     m.listed("charges", "charge")
     name, verb = m.rng.choice(
         [("charge", "dispute"), ("charge", "refund"), ("charge", "warn"), ("charge", "review"), ("refund", "fail"),
-         ("dispute", "win"), ("dispute", "lose"), ("dispute", "escalate"), ("price", "archive")]
+         ("dispute", "win"), ("dispute", "lose"), ("dispute", "escalate"), ("price", "archive"), ("payout", "fail"),
+         ("subscription", "cancel")]
     )  # fmt: skip
     if found := m.some(name, 10):
         m.page(f"/_sim/stage/{name}/{found}/{verb}")
+
+
+@operation(2)
+def a_payout(m: Machine) -> None:
+    if m.rng.random() < 0.2 and (payout := m.some("payout", 3)):
+        m.post(f"payouts/{payout}/cancel")
+    else:
+        m.post("payouts", amount=m.amount(), currency=m.rng.choice(["usd", "eur", "jpy"]))
 
 
 @operation(3)

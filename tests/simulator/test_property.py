@@ -17,6 +17,7 @@ TOLD = {
     "charge": ("status", ("succeeded", "failed", "pending")),
     "refund": ("status", ("succeeded", "pending", "failed", "canceled")),
     "dispute": ("status", None),
+    "payout": ("status", None),
     "review": ("open", None),
     "radar.early_fraud_warning": ("actionable", None),
     "checkout.session": ("status", ("complete", "expired")),
@@ -46,6 +47,8 @@ def check_money(machine):
             expected[refund["currency"]] -= refund["amount"]
     for dispute in every(machine, "dispute"):
         expected[dispute["currency"]] += sum(row["amount"] for row in dispute["balance_transactions"])
+    for payout in every(machine, "payout"):
+        expected[payout["currency"]] -= payout["amount"] if payout["status"] in ("pending", "paid") else 0
     assert {k: v for k, v in rows.items() if v} == {k: v for k, v in expected.items() if v}
     held = defaultdict(int)
     balance = machine.api("GET", "balance")
