@@ -11,12 +11,13 @@ from typing import Any
 import click
 from cryptography.fernet import Fernet
 from flask import Flask, current_app
-from flask.cli import AppGroup
+from flask.cli import AppGroup, with_appcontext
 from flask_security import hash_password
 from flask_security.mail_util import EmailValidateException
+from sqlalchemy.exc import DatabaseError
 
 from app import audit as audit_log
-from app import demo, gateway, queue, tasks
+from app import demo, gateway, health, queue, tasks
 from app.account import reset
 from app.billing import catalog, catalog_sync, events
 from app.extensions import db, mean_to_write, security
@@ -31,6 +32,17 @@ def init_app(app: Flask) -> None:
         app.cli.add_command(command)
 
 
+def _need_schema() -> None:
+    """Say what to do about a database that is away, empty or behind, before anything else stumbles over it."""
+    try:
+        current = health.current_revision()
+    except DatabaseError as error:
+        raise click.ClickException(f"The database cannot be read: {error.orig}\nSee DATABASE_URL.") from error
+    if current != health.latest_revision():
+        raise click.ClickException("The database is not up to date. Run: flask --app wsgi db upgrade")
+    db.session.rollback()
+
+
 catalog_commands = AppGroup("catalog", help="What the shop sells.")
 users = AppGroup("users", help="Who may sign in.")
 audit = AppGroup("audit", help="The append-only log.")
@@ -43,6 +55,7 @@ keys = AppGroup("keys", help="Secrets for the settings.")
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 def catalog_push(file: Path | None) -> None:
     """Check FILE, bring it into the database, and make at Stripe what is new."""
+    _need_schema()
     mean_to_write()
     settings = current_app.config["SETTINGS"]
     try:
@@ -62,8 +75,10 @@ def catalog_push(file: Path | None) -> None:
 
 
 @click.command("worker")
+@with_appcontext
 def worker() -> None:
     """Apply events and run tasks until told to stop; start as many as you like."""
+    _need_schema()
     stop = queue.Stop()
     stop.install()
     follow = current_app.extensions.get("follow_clock", lambda: None)
@@ -71,6 +86,7 @@ def worker() -> None:
 
 
 @click.command("demo")
+@with_appcontext
 def run_demo() -> None:
     """The whole shop on this machine, without any Stripe key: what `make run` starts."""
     sys.exit(demo.run(current_app.config["SETTINGS"]))
@@ -86,8 +102,10 @@ def simulator(options: tuple[str, ...]) -> None:
 @click.command("travel")
 @click.option("--days", type=click.IntRange(0, 730), default=0)
 @click.option("--hours", type=click.IntRange(0, 24), default=0)
+@with_appcontext
 def travel(days: int, hours: int) -> None:
     """Move a local shop's clock ahead, and the simulator's with it; what falls due on the way happens."""
+    _need_schema()
     mean_to_write()
     settings = current_app.config["SETTINGS"]
     if not settings.local or not settings.simulated:
@@ -109,6 +127,7 @@ def travel(days: int, hours: int) -> None:
 @click.argument("role", type=click.Choice(STAFF_ROLES))
 def users_grant(email: str, role: str) -> None:
     """Give EMAIL the staff role ROLE, instead of any it had, and print a one-time link to set a password."""
+    _need_schema()
     mean_to_write()
     try:
         address = security.mail_util.normalize(email)
@@ -155,6 +174,7 @@ def _audit_text(broken: list[dict[str, object]]) -> str:
 @click.option("--note", default="")
 def fraud_list_add(list_name: str, network: str, note: str) -> None:
     """Put NETWORK, such as 203.0.113.0/24, on the list `high_risk` or `refuse`."""
+    _need_schema()
     mean_to_write()
     try:
         canonical = lists.add(list_name, network, actor="operator", note=note)
@@ -184,6 +204,7 @@ def stripe_doctor() -> None:
 @click.option("--url", help="Where Stripe reaches this shop; by default PUBLIC_URL.")
 def stripe_setup(url: str | None) -> None:
     """Create the webhook endpoint at Stripe and print the secret to put into STRIPE_WEBHOOK_SECRETS."""
+    _need_schema()
     mean_to_write()
     base = url or current_app.config["SETTINGS"].public_url
     call = gateway.prepare(
