@@ -11,7 +11,15 @@ from typing import Any
 import orjson
 import structlog
 
-SECRET = re.compile(r"(\b(?:sk|rk|whsec|pk)_(?:test_|live_)?|_secret_)[A-Za-z0-9_]{4,}")
+SECRET = re.compile(r"(\b(?:sk|rk|whsec|pk)_(?:test_|live_)?|_secret_)[A-Za-z0-9_+/=]{4,}")
+# What opens a door although it looks like nothing: a password in an address, a header's token, a cookie, a link.
+KEY = re.compile(
+    r"(://[^\s/:@]{0,64}:)[^\s@/]{1,255}(?=@)"
+    r"|(\b(?:Bearer|Basic)\s{1,4})[^\s\"',]{1,4096}"
+    r"|(\b(?:session|remember_token)=)[^\s;\"',]{1,4096}"
+    r"|(/reset/)[^\s\"'<>]{1,4096}",
+    re.IGNORECASE,
+)
 EMAIL = re.compile(
     r"[^\s@\"'<>=:]{1,64}@[^\s@\"'<>]{1,255}\.[A-Za-z]{2,}"
 )  # bounded: a long line costs no minutes
@@ -24,6 +32,7 @@ PRIVATE_KEYS = frozenset(
 def redact(text: str) -> str:
     """`text` with addresses, keys and anything like a card number blanked."""
     text = SECRET.sub(r"\1[redacted]", text)
+    text = KEY.sub(lambda found: "".join(filter(None, found.groups())) + "[redacted]", text)
     text = EMAIL.sub("[address]", text)
     return CARD.sub("[digits]", text)
 
@@ -40,7 +49,10 @@ def _clean(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, dict):
-        return {str(k): "[redacted]" if k in PRIVATE_KEYS else _clean(item) for k, item in value.items()}
+        return {
+            redact(str(key)): "[redacted]" if key in PRIVATE_KEYS else _clean(item)
+            for key, item in value.items()
+        }
     if isinstance(value, list | tuple | set | frozenset):
         return [_clean(item) for item in value]
     return redact(str(value))
