@@ -58,6 +58,33 @@ def test_items_by_price_quantity_and_unit_amount(desk: Desk) -> None:
     assert "only accepts prices with `type=one_time`" in str(error)
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"amount": 10**17},
+        {"unit_amount_decimal": "1e19", "quantity": 10**17},
+        {"price_data": {"currency": "usd", "unit_amount_decimal": "1e19"}},
+        {"unit_amount_decimal": "1", "quantity": 10**17},
+    ],
+)
+def test_numbers_no_invoice_can_hold(desk: Desk, given: Any) -> None:
+    if "price_data" in given:
+        given = {"price_data": given["price_data"] | {"product": desk.shop.price(5).product}}
+    error = refused(lambda: desk.v1.invoice_items.create(params=given | {"customer": desk.customer().id}))
+    assert (error.http_status, error.code) == (400, "amount_too_large")
+
+
+def test_prices_without_a_unit_amount_are_refused(desk: Desk) -> None:
+    given: Any = {
+        "product": desk.shop.price(5).product,
+        "currency": "usd",
+        "custom_unit_amount": {"enabled": True},
+    }
+    price = desk.v1.prices.create(params=given)
+    asked: Any = {"customer": desk.customer().id, "pricing": {"price": price.id}}
+    assert refused(lambda: desk.v1.invoice_items.create(params=asked)).http_status == 400
+
+
 def test_the_hour_of_a_draft(desk: Desk) -> None:
     made = desk.draft(desk.customer(), 2000, auto_advance=True)
     assert made.automatically_finalizes_at == made.created + 3601

@@ -25,6 +25,7 @@ from tests.simulator.desk import DAY, HOUR, Desk, refused
         (0, [-800], 0, -800, "paid"),
         (-200, [500, -800], 0, -500, "paid"),
         (0, [50], 50, 0, "open"),
+        (0, [150_000_000], 99_999_999, 50_000_001, "open"),
     ],
 )
 def test_the_balance_pays_and_takes_what_is_too_small(

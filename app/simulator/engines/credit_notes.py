@@ -132,7 +132,7 @@ def _amount(given: Doc, source: Doc | None, quantity: int, where: str) -> int:
     if given.get("amount") is not None:
         return int(given["amount"])
     unit = given.get("unit_amount", given.get("unit_amount_decimal"))
-    if unit is not None:
+    if unit is not None and abs(unit) < 10**12 and quantity < 10**9:
         return int((Decimal(unit) * quantity).quantize(Decimal(1), ROUND_HALF_UP))
     if source is None:
         raise invalid(

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from app.money import MINIMUM_CHARGE
+from app.money import MAXIMUM_CHARGE, MINIMUM_CHARGE
 from app.simulator.engines import collecting, customer_balance, invoice_items, invoice_lines
 from app.simulator.engines import discounts as discounting
 from app.simulator.engines.collecting import FAILED, PAID, attempt, charge, pay_out_of_band
@@ -135,11 +135,12 @@ def item_of(line: Doc) -> str | None:
 
 
 def _due(invoice: Doc) -> Doc:
-    """What is due after the customer's balance: less a credit, plus a debt, nothing below the smallest charge."""
+    """What is due after the customer's balance: less a credit, plus a debt, within what can be charged."""
     total, starting = invoice["total"], invoice["starting_balance"]
     due = max(0, total + starting) if total >= 0 else 0
     if due < MINIMUM_CHARGE.get(invoice["currency"], 1):
         due = 0
+    due = min(due, MAXIMUM_CHARGE)
     return {"amount_due": due, "amount_remaining": due}
 
 
@@ -175,6 +176,7 @@ def finalize(tx: Transaction, invoice: Doc) -> Doc:
         _watch_due_date(tx, invoice)
     if not invoice["amount_due"]:
         collecting.mark_paid(tx, invoice, 0)
+    collecting.count_prepaid(tx, invoice)
     return invoice
 
 
@@ -203,7 +205,7 @@ def _settle(tx: Transaction, invoice: Doc, owner: Doc) -> int:
     total, due, start = invoice["total"], invoice["amount_due"], invoice["starting_balance"]
     ending: int = start + total - due
     if ending != start:
-        kind = "applied_to_invoice" if start else "invoice_too_small"
+        kind = "applied_to_invoice" if start else "invoice_too_large" if due else "invoice_too_small"
         customer_balance.change(tx, owner, ending - start, invoice["currency"], kind, invoice=invoice["id"])
     return ending
 

@@ -7,6 +7,7 @@ from app.simulator.errors import invalid, missing
 from app.simulator.fields import merged, plain, unset
 from app.simulator.listing import page
 from app.simulator.registry import Doc, Resource, route
+from app.simulator.resources.invoice_items import bounded
 from app.simulator.transaction import Transaction
 
 customer_balance_transaction = Resource(
@@ -37,7 +38,7 @@ def create(tx: Transaction, params: Doc, customer: str) -> Doc:
             "currency",
         )
     return customer_balance.change(
-        tx, owner, params["amount"], currency, "adjustment",
+        tx, owner, bounded(params["amount"]), currency, "adjustment",
         description=unset(params.get("description", "")), metadata=plain(params.get("metadata")),
     )  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 from app.simulator.engines import discounts, invoice_items, invoicing, totals
 from app.simulator.errors import StripeError, invalid, missing
@@ -17,6 +18,7 @@ invoiceitem = Resource(
     "invoiceitem", "ii_", label="Invoice Item", index=("customer", "invoice"),
     absent=frozenset({"frozen_fields", "invoicing_rules", "proration_details"}),
 )  # fmt: skip
+LARGEST = 10**12 - 1
 RECURRING = (
     "The price specified is set to `type=recurring` but this field only accepts prices with `type=one_time`."
 )
@@ -82,30 +84,45 @@ def priced(tx: Transaction, params: Doc, currency: str, param: str = "") -> Doc:
     """What an item or line costs: by a price, by price data, or by an amount, for which a price is made."""
     quantity = params.get("quantity", 1)
     if quantity < 0:
-        raise invalid(
-            "This value must be greater than or equal to 0.", f"{param}quantity", "parameter_invalid_integer"
-        )
+        where = f"{param}[quantity]" if param else "quantity"
+        raise invalid("This value must be greater than or equal to 0.", where, "parameter_invalid_integer")
     if "amount" in params and "quantity" in params:
         where = f"{param}[amount]" if param else "amount"
         raise invalid("You may only specify one of these parameters: amount, quantity.", where)
-    if "amount" in params:
-        price = _one_off(tx, params, currency, Decimal(abs(params["amount"])))
-        return {"amount": params["amount"], "price": price, "quantity": 1, "currency": currency}
-    if "unit_amount_decimal" in params:
-        unit = params["unit_amount_decimal"]
-        price = _one_off(tx, params, currency, abs(unit))
-        amount = totals.unit_total(price, quantity) * (-1 if unit < 0 else 1)
-        return {"amount": amount, "price": price, "quantity": quantity, "currency": currency}
-    if "price_data" in params:
-        price = new_price(tx, params["price_data"] | _product(tx, params["price_data"], params), inline=True)
-    elif (params.get("pricing") or {}).get("price"):
-        price = usable(tx, params["pricing"]["price"], f"{param}pricing[price]")
+    unit = params.get("amount", params.get("unit_amount_decimal"))
+    if unit is not None:
+        price = _one_off(tx, params, currency, abs(Decimal(bounded(unit))))
     else:
-        raise invalid("Missing required param: amount.", "amount", "parameter_missing")
+        price = _named(tx, params, param)
     if price["type"] == "recurring":
         raise invalid(RECURRING, f"{param}pricing[price]")
-    return {"amount": totals.unit_total(price, quantity), "price": price, "quantity": quantity,
-            "currency": price["currency"]}  # fmt: skip
+    if price["unit_amount_decimal"] is None:
+        raise invalid(
+            "The simulator bills no tiers and no custom amounts on invoice items.", "pricing[price]"
+        )
+    sign = -1 if unit is not None and unit < 0 else 1
+    bounded(Decimal(price["unit_amount_decimal"]) * bounded(quantity))
+    return {
+        "amount": sign * totals.unit_total(price, quantity), "price": price, "quantity": quantity,
+        "currency": price["currency"],
+    }  # fmt: skip
+
+
+def bounded(amount: Any) -> Any:
+    """Refuse numbers no invoice can hold."""
+    if abs(amount) > LARGEST:
+        raise invalid("Amount must be no more than $9,999,999,999.99", "amount", "amount_too_large")
+    return amount
+
+
+def _named(tx: Transaction, params: Doc, param: str) -> Doc:
+    if "price_data" in params:
+        data = params["price_data"]
+        bounded(data.get("unit_amount", data.get("unit_amount_decimal", 0)))
+        return new_price(tx, data | _product(tx, data, params), inline=True)
+    if (params.get("pricing") or {}).get("price"):
+        return usable(tx, params["pricing"]["price"], f"{param}pricing[price]")
+    raise invalid("Missing required param: amount.", "amount", "parameter_missing")
 
 
 def _one_off(tx: Transaction, params: Doc, currency: str, unit: Decimal) -> Doc:
@@ -166,6 +183,9 @@ def _repriced(tx: Transaction, doc: Doc, params: Doc) -> Doc:
         found = priced(tx, params, doc["currency"])
     else:
         price = tx.get("price", doc["_given"]["_price"])
+        bounded(
+            params["quantity"] * (doc["amount"] if price is None else Decimal(price["unit_amount_decimal"]))
+        )
         unit = totals.unit_total(price, params["quantity"]) if price else doc["amount"] * params["quantity"]
         found = {"price": price, "amount": unit, "quantity": params["quantity"]}
     price = found["price"]

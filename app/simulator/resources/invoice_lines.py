@@ -7,7 +7,7 @@ from app.simulator.errors import invalid, missing
 from app.simulator.fields import merged
 from app.simulator.listing import sliced
 from app.simulator.registry import Doc, route
-from app.simulator.resources.invoice_items import details, editable, priced
+from app.simulator.resources.invoice_items import bounded, details, editable, priced
 from app.simulator.transaction import Transaction, shown
 
 _COST = {"amount", "quantity", "price_data", "pricing"}
@@ -86,7 +86,7 @@ def _cost(tx: Transaction, doc: Doc, line: Doc, params: Doc, where: str) -> Doc:
     else:
         unit = line["amount"] // (line["quantity"] or 1)
         price = tx.get("price", ((line["pricing"] or {}).get("price_details") or {}).get("price"))
-        found = {"price": price, "quantity": params["quantity"], "amount": unit * params["quantity"]}
+        found = {"price": price, "quantity": params["quantity"], "amount": bounded(unit * params["quantity"])}
     return {
         "amount": found["amount"], "subtotal": found["amount"], "quantity": found["quantity"],
         "quantity_decimal": str(found["quantity"]), "pricing": invoicing.pricing(found["price"]),

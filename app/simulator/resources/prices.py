@@ -64,7 +64,7 @@ def new_price(tx: Transaction, params: Doc, *, inline: bool = False) -> Doc:
     fields: Doc = {
         "active": params.get("active", not inline), "billing_scheme": params.get("billing_scheme", "per_unit"),
         "currency": currency_of(params["currency"]), "product": params["product"], "lookup_key": key,
-        "custom_unit_amount": params.get("custom_unit_amount"),
+        "custom_unit_amount": _custom(params.get("custom_unit_amount")),
         "metadata": plain(params.get("metadata")), "nickname": params.get("nickname"), "recurring": _recurring(recurring),
         "tax_behavior": params.get("tax_behavior", "unspecified"), "tiers_mode": params.get("tiers_mode"),
         "transform_quantity": params.get("transform_quantity"), "type": "recurring" if recurring else "one_time",
@@ -132,9 +132,16 @@ def _tier(given: Doc) -> Doc:
 def _option(given: Doc) -> Doc:
     amount, decimal = _amounts(given)
     return {
-        "custom_unit_amount": given.get("custom_unit_amount"), "tax_behavior": given.get("tax_behavior", "unspecified"),
+        "custom_unit_amount": _custom(given.get("custom_unit_amount")), "tax_behavior": given.get("tax_behavior", "unspecified"),
         "unit_amount": amount, "unit_amount_decimal": decimal,
     }  # fmt: skip
+
+
+def _custom(given: Doc | None) -> Doc | None:
+    """An amount that the customer names."""
+    if not given or not given.get("enabled"):
+        return None
+    return {k: given.get(k) for k in ("maximum", "minimum", "preset")}
 
 
 def _take_key(tx: Transaction, key: str, transfer: bool, to: str | None = None) -> None:
