@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -14,7 +14,12 @@ from app.crypto import public_id
 from app.extensions import Model
 from app.models.base import BigKey, Json, Stateful, StrictText, Utc, money
 from app.models.customer import Customer
+from app.models.history import HistoryEntry
 from app.models.offer import Offer, Price
+
+if TYPE_CHECKING:
+    from app.models.payment import Payment
+    from app.models.receipt import Receipt
 
 
 class OrderState(StrEnum):
@@ -110,8 +115,6 @@ class Order(Model, Stateful):
         if not self.change_state(state):
             return False
         self.reason = reason
-        from app.models.history import HistoryEntry
-
         HistoryEntry.write(
             self,
             "state",
@@ -120,7 +123,3 @@ class Order(Model, Stateful):
             data={"from": before, "to": state, "reason": reason},
         )
         return True
-
-
-from app.models.payment import Payment  # noqa: E402  # the relationship's other end
-from app.models.receipt import Receipt  # noqa: E402

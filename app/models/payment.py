@@ -13,6 +13,7 @@ from app import clock
 from app.crypto import public_id
 from app.extensions import Model
 from app.models.base import BigKey, Json, Stateful, StrictText, Utc, money
+from app.models.history import HistoryEntry
 
 if TYPE_CHECKING:
     from app.models.order import Order
@@ -71,8 +72,6 @@ class Payment(Model, Stateful):
         if not self.change_state(state):
             return False
         if self.order is not None:
-            from app.models.history import HistoryEntry
-
             HistoryEntry.write(
                 self.order,
                 "payment",
