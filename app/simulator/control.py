@@ -84,6 +84,7 @@ def reset() -> Response:
     door.faults.clear()
     part("courier").drain(5)
     part("courier").mischief.clear()
+    part("courier").problems.clear()
     schedule.reset()
     door.log.clear()
     door.violations.clear()
@@ -239,7 +240,8 @@ def requests() -> Response:
 @control.get("/violations")
 def violations() -> Response:
     """Answers that departed from the SDK's shapes (with --check), failures of the simulator itself."""
-    return as_json({"violations": part("door").violations, "problems": part("schedule").problems})
+    problems = part("schedule").problems + part("courier").problems
+    return as_json({"violations": part("door").violations, "problems": problems})
 
 
 @control.get("/objects/<name>")

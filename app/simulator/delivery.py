@@ -11,6 +11,7 @@ import queue
 import socket
 import threading
 import time
+import traceback
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -60,6 +61,7 @@ class Courier:
 
     def __init__(self, store: Store) -> None:
         self.store, self.mischief = store, Mischief()
+        self.problems: list[str] = []
         self._queue: queue.SimpleQueue[int | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._change = threading.Condition()
@@ -116,6 +118,8 @@ class Courier:
         while (delivery := self._queue.get()) is not None:
             try:
                 self._attempt(delivery)
+            except Exception:
+                self.problems.append(f"delivery {delivery}: {traceback.format_exc(limit=-4)}")
             finally:
                 with self._change:
                     self._open.discard(delivery)
