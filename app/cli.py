@@ -130,7 +130,7 @@ def users_grant(email: str, role: str) -> None:
     _need_schema()
     mean_to_write()
     try:
-        address = security.mail_util.normalize(email)
+        address = security.mail_util.normalize(email.strip())
     except EmailValidateException as error:
         raise click.ClickException(
             f"{email!r} is not an email address; use one like name@example.com."
