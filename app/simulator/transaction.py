@@ -109,7 +109,8 @@ class Transaction:
         doc = self.get(name, identifier)
         if doc is None or doc.get("deleted") is True:
             code = status or (400 if param else 404)
-            raise errors.missing(RESOURCES[name].label, identifier, param or "id", code)
+            label = RESOURCES[name].label if name in RESOURCES else name
+            raise errors.missing(label, identifier, param or "id", code)
         return doc
 
     def _loaded(self, name: str, seq: int, data: bytes) -> _Entry:
@@ -165,6 +166,22 @@ class Transaction:
         self._dirty.clear()
         self.deliveries.clear()
         self.events.clear()
+
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """Do something, look at it, and take it back at the end of the block. Documents read before stay good, but
+        in the block they must be read anew."""
+        self.flush()
+        held = dict(self.__dict__)
+        self._entries, self._dirty, self._held = {}, [], None
+        self.events, self.deliveries = [], []
+        self.sql.execute("SAVEPOINT apart")
+        try:
+            yield
+        finally:
+            self.sql.execute("ROLLBACK TO apart")
+            self.sql.execute("RELEASE apart")
+            self.__dict__.update(held)
 
     def _insert_refs(self, name: str, refs: set[tuple[str, str]], seq: int) -> None:
         if refs:

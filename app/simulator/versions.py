@@ -194,7 +194,36 @@ def _payment_method_types(form: Form) -> Form:
         form.setdefault("allowed_payment_method_types", types)
     if form.get("ui_mode") in _UI_MODES:
         form["ui_mode"] = _UI_MODES[form["ui_mode"]]
+    return _old_session(form)
+
+
+def _old_session(form: Form) -> Form:
+    """Checkout before prices: lines that say what they cost, plans in `subscription_data`."""
+    data = form.get("subscription_data")
+    if isinstance(data, dict):
+        data = dict(data)
+        plans = data.pop("items", None) or []
+        lines = [
+            {"price": x.get("plan") or x.get("price"), "quantity": x.get("quantity", "1")} for x in plans
+        ]
+        if lines:
+            form["line_items"] = [*form.get("line_items", []), *lines]
+        if data.get("coupon"):
+            form.setdefault("discounts", [{"coupon": data.pop("coupon")}])
+        form["subscription_data"] = data
+        form.setdefault("mode", "subscription")
+    if isinstance(form.get("line_items"), list):
+        form["line_items"] = [_old_line(x) for x in form["line_items"]]
     return form
+
+
+def _old_line(line: Any) -> Any:
+    if not isinstance(line, dict) or not {"amount", "name"} <= line.keys():
+        return line
+    kept = {k: v for k, v in line.items() if k in ("quantity", "tax_rates", "adjustable_quantity")}
+    product = {k: line[k] for k in ("name", "description", "images") if k in line}
+    price = {"unit_amount": line["amount"], "currency": line.get("currency", "usd"), "product_data": product}
+    return kept | {"price_data": price}
 
 
 @translation("POST", "/v1/promotion_codes")

@@ -18,7 +18,7 @@ TWO_YEARS = 2 * 366 * 86400
 _OWNED = {
     "cus_": "customer", "sub_": "subscription", "sub_sched_": "subscription_schedule", "si_": "subscription_item",
     "in_": "invoice", "ii_": "invoiceitem", "pi_": "payment_intent", "seti_": "setup_intent", "ch_": "charge",
-    "clock_": NAME,
+    "clock_": NAME, "cs_test_": "checkout.session", "bps_": "billing_portal.session",
 }  # fmt: skip
 _NAMING = (
     "customer",

@@ -48,8 +48,9 @@ def begin(tx: Transaction, owner: Doc, specs: list[Doc], terms: Doc, fields: Doc
     """A new subscription with its first invoice, charged as `terms["payment_behavior"]` says.
 
     `specs` are items as subscription_items.new takes them; `terms` hold what only counts now: trial_end,
-    billing_cycle_anchor, proration_behavior, payment_behavior, off_session, payment_method, extra_lines; `fields` go
-    into the document. Raises 402 with error_if_incomplete, 400 without any payment method.
+    billing_cycle_anchor, proration_behavior, payment_behavior, off_session, payment_method, extra_lines, and the
+    payment_intent that has paid for it already; `fields` go into the document. Raises 402 with error_if_incomplete,
+    400 without any payment method.
     """
     wish = fields.get("currency") or subscription_items.sold_in(specs, owner["currency"])
     currency = subscription_items.check(specs, wish)
@@ -146,7 +147,10 @@ def cancellation(reason: str | None = None) -> Doc:
 
 def _first_invoice(tx: Transaction, sub: Doc, terms: Doc) -> Doc:
     lines = [_first_line(tx, sub, item, terms) for item in sub["items"]["data"]]
-    return draft(tx, sub, lines + terms.get("extra_lines", []), "subscription_create", (tx.now, tx.now))
+    prepaid = {"_prepaid": terms["payment_intent"]} if terms.get("payment_intent") else {}
+    return draft(
+        tx, sub, lines + terms.get("extra_lines", []), "subscription_create", (tx.now, tx.now), fields=prepaid
+    )
 
 
 def _first_line(tx: Transaction, sub: Doc, item: Doc, terms: Doc) -> Doc:
@@ -190,9 +194,10 @@ def _carried(sub: Doc, owner: Doc) -> Doc:
 
 def _open(tx: Transaction, sub: Doc, invoice: Doc, terms: Doc) -> None:
     """Finalize and charge the first invoice; the status says what came of it."""
-    if sub["collection_method"] == "send_invoice":
+    if sub["collection_method"] == "send_invoice" or terms.get("scheduled"):
         tx.update(sub, status="trialing" if sub["trial_end"] else "active")
-        watch_due_date(tx, sub, invoice)
+        if sub["collection_method"] == "send_invoice":
+            watch_due_date(tx, sub, invoice)
         return
     invoicing.finalize(tx, invoice)
     if invoice["status"] == "paid":

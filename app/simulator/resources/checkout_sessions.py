@@ -6,12 +6,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from app.money import MAXIMUM_CHARGE, MINIMUM_CHARGE, Money, format_money
-from app.simulator.engines import checkout
+from app.simulator.engines import (
+    checkout,
+    checkout_setups,  # noqa: F401 - each registers its mode
+    checkout_subscriptions,  # noqa: F401
+)
 from app.simulator.engines.customers import address
 from app.simulator.errors import StripeError, invalid, missing
 from app.simulator.fields import merged, plain
 from app.simulator.listing import list_of, lists, retrieves, sliced
 from app.simulator.registry import Doc, Resource, route
+from app.simulator.resources import subscriptions
 from app.simulator.resources.prices import currency_of, new_price, usable
 from app.simulator.transaction import Transaction, shown
 
@@ -35,7 +40,14 @@ _GIVEN = (
     "client_reference_id", "customer_email", "excluded_payment_method_types", "locale", "origin_context",
     "payment_method_collection", "submit_type", "success_url",
 )  # fmt: skip
-_DAY, _HALF_HOUR = 86400, 1800
+_DAY, _HALF_HOUR, _MOST = 86400, 1800, 20
+# Parameters that belong to other modes.
+_NOT_IN = {
+    "payment": ("subscription_data", "setup_intent_data"),
+    "subscription": ("payment_intent_data", "setup_intent_data", "customer_creation", "invoice_creation"),
+    "setup": ("payment_intent_data", "subscription_data", "line_items", "discounts", "allow_promotion_codes",
+              "invoice_creation"),
+}  # fmt: skip
 
 
 @session.include("line_items")
@@ -66,6 +78,7 @@ def create(tx: Transaction, params: Doc) -> Doc:
         "discounts": None, "customer": params.get("customer"), "customer_details": _person(tx, params),
     }  # fmt: skip
     doc |= {k: params[k] for k in _GIVEN if k in params} | _settings(params, mode)
+    doc |= _subscribing(tx, params, items) if mode == "subscription" else {}
     if "discounts" in params:
         doc["discounts"] = [_given_discount(tx, d, currency, i) for i, d in enumerate(params["discounts"])]
     elif params.get("allow_promotion_codes"):
@@ -77,16 +90,48 @@ def create(tx: Transaction, params: Doc) -> Doc:
         "url": f"{tx.base_url}/c/pay/{identifier}" if hosted else None,
         "client_secret": None if hosted else f"{identifier}_secret_{tx.new_id('')}",
         "expires_at": params.get("expires_at", tx.now + _DAY), "_payment_intent_data": _intent_fields(params),
-        "_subscription_data": params.get("subscription_data"), "_setup_intent_data": params.get("setup_intent_data"),
+        "_setup_intent_data": _setup_fields(params), "_customer_update": params.get("customer_update"),
     }  # fmt: skip
     stored = tx.create("checkout.session", doc, id=identifier)
     tx.schedule(stored["expires_at"], "checkout.session.expire", identifier)
+    checkout.MODES[mode].opened(tx, stored)
     return stored
 
 
+def _subscribing(tx: Transaction, params: Doc, items: list[Doc]) -> Doc:
+    """What a session keeps of how its subscription is to begin."""
+    data: Doc = params.get("subscription_data") or {}
+    recurring = [x for x in items if x["price"]["recurring"]]
+    if not recurring:
+        raise invalid(
+            "You must provide at least one recurring price in `subscription` mode when using prices.",
+            "line_items",
+        )
+    if len(recurring) > _MOST or len(items) - len(recurring) > _MOST:
+        raise invalid(f"You can pass at most {_MOST} recurring and {_MOST} one-time items.", "line_items")
+    if "trial_end" in data and data["trial_end"] < tx.now + 2 * _DAY:
+        raise invalid(
+            "The `trial_end` date has to be at least 2 days in the future.", "subscription_data[trial_end]"
+        )
+    if data.get("trial_period_days", 1) < 1:
+        raise invalid("The minimum number of trial period days is 1.", "subscription_data[trial_period_days]")
+    terms = subscriptions.terms_of(tx, data | {"customer": None}, recurring)
+    kept = {k: terms[k] for k in ("billing_cycle_anchor", "proration_behavior") if terms.get(k)}
+    kept |= {k: data[k] for k in ("trial_end", "trial_period_days") if k in data}
+    return {"_terms": kept, "_subscription_fields": subscriptions.fields_of(tx, data, {})}
+
+
+def _setup_fields(params: Doc) -> Doc:
+    data: Doc = params.get("setup_intent_data") or {}
+    return {"description": data.get("description"), "metadata": plain(data.get("metadata"))}
+
+
 def _check(tx: Transaction, params: Doc, mode: str) -> None:
-    if mode not in checkout.MODES:
-        raise invalid(f"This simulator does not offer Checkout in {mode} mode.", "mode")
+    for key in _NOT_IN[mode]:
+        if key in params:
+            raise invalid(f"You can not pass `{key}` in `{mode}` mode.", key)
+    if mode == "setup" and not {"currency", "allowed_payment_method_types"} & params.keys():
+        raise invalid("Missing required param: currency.", "currency", "parameter_missing")
     if params.get("ui_mode", "hosted_page") == "hosted_page" and "success_url" not in params:
         raise invalid("Missing required param: success_url.", "success_url", "parameter_missing")
     for key in ("success_url", "cancel_url", "return_url"):
@@ -134,7 +179,7 @@ def _settings(params: Doc, mode: str) -> Doc:
     tax = params.get("automatic_tax") or {"enabled": False}
     invoices = params.get("invoice_creation")
     consent = params.get("consent_collection")
-    customer = params.get("customer_creation", "if_required" if mode == "payment" else None)
+    customer = params.get("customer_creation", "always" if mode == "subscription" else "if_required")
     automatic = {
         "enabled": tax["enabled"],
         "liability": {"type": "self"} if tax["enabled"] else None,
@@ -217,7 +262,7 @@ def _item(tx: Transaction, given: Doc, where: str, mode: str, params: Doc) -> Do
         )
     wanted = params.get("currency")
     product = tx.find("product", price["product"])
-    rates = given.get("tax_rates") or (params.get("subscription_data") or {}).get("default_tax_rates") or []
+    rates = given.get("tax_rates") or []
     for i, rate in enumerate(rates):
         tx.find("tax_rate", rate, f"{where}[tax_rates][{i}]")
     return {
@@ -317,9 +362,9 @@ def _check_discounts(tx: Transaction, doc: Doc) -> None:
 
 
 def _check_total(doc: Doc) -> None:
-    amount, currency = doc["amount_total"], doc["currency"]
-    if doc["mode"] != "payment" or amount == 0:
+    if doc["mode"] != "payment" or doc["amount_total"] == 0:
         return
+    amount, currency = doc["amount_total"], doc["currency"]
     least = MINIMUM_CHARGE.get(currency, 50)
     if amount < least:
         text = format_money(Money(least, currency))

@@ -24,7 +24,7 @@ def retrieve(tx: Transaction, params: Doc, session: str) -> Doc:
 def confirm(tx: Transaction, params: Doc, session: str) -> Doc:
     """Press the page's button."""
     doc = tx.find("checkout.session", session)
-    if "expected_amount" in params and params["expected_amount"] != doc["amount_total"]:
+    if "expected_amount" in params and params["expected_amount"] != (doc["amount_total"] or 0):
         raise invalid("The amount has changed since the page was shown.", "expected_amount")
     method = resolved(tx, params["payment_method"]) if "payment_method" in params else None
     error = checkout.pay(tx, doc, method, method["billing_details"] if method else {})
