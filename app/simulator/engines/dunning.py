@@ -70,7 +70,8 @@ def failed(tx: Transaction, invoice: Doc) -> None:
         return
     if sub["status"] in ("active", "trialing"):
         subscriptions.become(tx, sub, "past_due")
-    if invoice["next_payment_attempt"] is None and invoice["auto_advance"] and sub["status"] == "past_due":
+    retried = invoice["auto_advance"] and invoice["billing_reason"] != "subscription_create"
+    if invoice["next_payment_attempt"] is None and retried and sub["status"] == "past_due":
         _given_up(tx, sub, invoice)
 
 

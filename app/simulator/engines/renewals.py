@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from app.simulator.engines import collecting, invoicing, periods, proration, subscription_items, subscriptions
 from app.simulator.registry import Doc, timed
 from app.simulator.transaction import Transaction
 
 # What happens to a subscription at the end of its period before it is renewed: schedules change phases.
-TURNING: list[object] = []
+TURNING: list[Callable[[Transaction, Doc], None]] = []
 
 
 def _due(tx: Transaction, identifier: str) -> Doc | None:
@@ -54,18 +56,22 @@ def _upcoming(tx: Transaction, identifier: str) -> None:
 
 def upcoming(tx: Transaction, identifier: str) -> Doc:
     """The invoice that the next renewal will make, without storing anything. Read documents again after it."""
-
-    def play() -> Doc:
-        sub = tx.find("subscription", identifier)
-        tx.now = subscriptions.period(sub)[1]
-        _turn(tx, sub)
-        return _cycle_invoice(tx, sub, advance=False)
-
     now = tx.now
     try:
-        return invoicing.as_preview(invoicing.rehearsed(tx, play))
+        return invoicing.as_preview(
+            invoicing.rehearsed(tx, lambda: next_invoice(tx, tx.find("subscription", identifier)))
+        )
     finally:
         tx.now = now
+
+
+def next_invoice(tx: Transaction, sub: Doc) -> Doc:
+    """Renew ahead of time, for a rehearsal: the time is that of the renewal afterwards."""
+    tx.now = subscriptions.period(sub)[1]
+    for turn in TURNING:
+        turn(tx, sub)
+    _turn(tx, sub)
+    return _cycle_invoice(tx, sub, advance=False)
 
 
 # ---------------------------------------------------------------------------------------- the turn
@@ -78,7 +84,7 @@ def _cycle(tx: Transaction, identifier: str) -> None:
     if sub is None or sub["status"] in ("paused", "incomplete"):
         return
     for turn in TURNING:
-        turn(tx, sub)  # type: ignore[operator]
+        turn(tx, sub)
     if sub["status"] in subscriptions.OVER:
         return
     if sub["cancel_at"] is not None and sub["cancel_at"] <= tx.now:
@@ -115,7 +121,8 @@ def stops_now(tx: Transaction, sub: Doc) -> bool:
 
 def renew(tx: Transaction, sub: Doc) -> None:
     """The next period and its invoice, which is charged an hour later."""
-    previous = _turn(tx, sub)
+    previous = _turn(tx, sub) | (sub.get("_turned") or {})
+    tx.update(sub, _turned=None)
     invoice = _cycle_invoice(tx, sub, advance=sub["status"] != "unpaid")
     previous |= tx.update(sub, latest_invoice=invoice["id"])
     subscriptions.plan_ahead(tx, sub)
