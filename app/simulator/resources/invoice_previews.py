@@ -25,9 +25,11 @@ def create_preview(tx: Transaction, params: Doc) -> Doc:
         raise invalid(
             "Missing required param: customer, subscription, or schedule.", "customer", "parameter_missing"
         )
+    now = tx.now
     found = invoicing.as_preview(invoicing.rehearsed(tx, lambda: _played(tx, params)))
+    tx.now = now
     anonymous = {"customer": None} if not params.keys() & {"customer", "subscription", "schedule"} else {}
-    return found | {"status": "draft"} | anonymous
+    return found | {"billing_reason": "upcoming"} | anonymous
 
 
 def _played(tx: Transaction, params: Doc) -> Doc:
