@@ -65,6 +65,7 @@ class Machine:
         self.rng = random.Random(seed)
         self.pool: dict[str, list[str]] = defaultdict(list)
         self.statuses: dict[int, int] = defaultdict(int)
+        self.times: dict[str | None, int] = {}
         self.done: dict[str, int] = defaultdict(int)
 
     def close(self) -> None:
@@ -347,6 +348,69 @@ def an_invoice(m: Machine) -> None:
 def an_invoice_continued(m: Machine) -> None:
     if invoice := m.some("invoice", 8):
         m.post(f"invoices/{invoice}/{m.rng.choice(['finalize', 'pay', 'void', 'mark_uncollectible'])}")
+
+
+@operation(2)
+def a_credit_note(m: Machine) -> None:
+    if invoice := m.some("invoice", 15):
+        way = m.rng.choice(["refund_amount", "credit_amount", "out_of_band_amount"])
+        amount = m.rng.choice([50, 100, 900])
+        m.post(
+            "credit_notes", invoice=invoice, amount=amount, **({way: amount} if m.rng.random() < 0.7 else {})
+        )
+
+
+@operation(2)
+def a_coupon_given(m: Machine) -> None:
+    fields: dict[str, Any] = {"duration": m.rng.choice(["once", "forever"])}
+    fields |= (
+        {"percent_off": m.rng.choice([10, 33.3, 100])}
+        if m.rng.random() < 0.6
+        else {"amount_off": 500, "currency": "usd"}
+    )
+    coupon = m.post("coupons", **fields).get("id")
+    if subscription := m.some("subscription", 10):
+        m.post(f"subscriptions/{subscription}", discounts=[{"coupon": coupon}])
+
+
+@operation(2)
+def a_session_for_longer(m: Machine) -> None:
+    if m.rng.random() < 0.3:
+        m.post("checkout/sessions", mode="setup", currency="usd", success_url="http://localhost:9/")
+    elif price := m.some("plan"):
+        fields: dict[str, Any] = (
+            {"subscription_data": {"trial_period_days": 7}} if m.rng.random() < 0.3 else {}
+        )
+        line = {"price": price, "quantity": 1}
+        m.post(
+            "checkout/sessions",
+            mode="subscription",
+            line_items=[line],
+            success_url="http://localhost:9/",
+            **fields,
+        )
+
+
+@operation(2)
+def a_life_under_a_clock(m: Machine) -> None:
+    if m.rng.random() < 0.4 or not m.pool["test_helpers.test_clock"]:
+        now = int(m.store.clock.now())
+        clock = m.post("test_helpers/test_clocks", frozen_time=now, name="a life").get("id")
+        if clock is None:
+            return
+        m.times[clock] = now
+        card = m.rng.choice(["pm_card_visa", "pm_card_visa", "pm_card_chargeCustomerFail"])
+        owner = m.post(
+            "customers",
+            test_clock=clock,
+            payment_method=card,
+            invoice_settings={"default_payment_method": card},
+        )
+        if price := m.some("plan"):
+            m.post("subscriptions", customer=owner.get("id", "cus_x"), items=[{"price": price}])
+    elif (clock := m.some("test_helpers.test_clock", 3)) in m.times:
+        m.times[clock] += m.rng.choice([1, 5, 20, 33]) * DAY
+        m.post(f"test_helpers/test_clocks/{clock}/advance", frozen_time=m.times[clock])
 
 
 @operation(2)
