@@ -9,7 +9,6 @@ from typing import Any
 
 import structlog
 from flask import current_app
-from sqlalchemy import insert
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
@@ -68,12 +67,8 @@ def enqueue(
 
 def insert_or_ignore(model: Any) -> Any:
     """An INSERT that a present unique key turns into nothing."""
-    dialect = db.session.get_bind().dialect.name
-    if dialect == "postgresql":
-        return postgresql_insert(model).on_conflict_do_nothing()
-    if dialect == "sqlite":
-        return sqlite_insert(model).on_conflict_do_nothing()
-    return insert(model)
+    on_postgresql = db.session.get_bind().dialect.name == "postgresql"
+    return (postgresql_insert if on_postgresql else sqlite_insert)(model).on_conflict_do_nothing()
 
 
 def tick() -> None:

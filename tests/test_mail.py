@@ -357,3 +357,28 @@ def test_a_password_is_said_in_secret(
     send(key="greeting:3")
     assert "no encryption" in work().error
     assert len(server.passwords) == len(server.deliveries) == 1
+
+
+def test_a_server_that_speaks_only_in_secret(
+    db_session: scoped_session,
+    app: Flask,
+    server: smtp.MailServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = app.config["SETTINGS"]
+    server.certificate, server.encrypted = smtp.certificate(tmp_path / "server.pem"), True
+    url = f"smtps://user:pass@127.0.0.1:{server.port}"
+    monkeypatch.setitem(app.config, "SETTINGS", settings.__class__(**{**vars(settings), "mail_url": url}))
+    send()
+    assert work().state == QueueState.DONE
+    assert (server.passwords, server.deliveries[0].encrypted) == ([("user", True)], True)
+
+
+def test_a_mail_that_went_out_does_not_go_out_again(
+    db_session: scoped_session, server: smtp.MailServer
+) -> None:
+    send()
+    work()
+    assert mail.deliver(only_mail().id) == {"sent": False}
+    assert len(server.deliveries) == 1

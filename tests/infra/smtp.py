@@ -40,13 +40,13 @@ class MailServer:
 
     `refuse`: the code that answers a message instead of 250 · `lose_answer`: the message is kept, then the line is
     cut · `hold`: clear it, and a message is kept but answered only once it is set again · `silent`: connections
-    are taken and never greeted · `certificate`: STARTTLS is offered.
+    are taken and never greeted · `certificate`: STARTTLS is offered, or, with `encrypted`, nothing is said in clear.
     """
 
     def __init__(self, port: int = 0) -> None:
         self.deliveries: list[Delivery] = []
         self.refuse: int | None = None
-        self.lose_answer = self.silent = False
+        self.lose_answer = self.silent = self.encrypted = False
         self.hold = threading.Event()
         self.hold.set()
         self.certificate: Path | None = None
@@ -85,6 +85,8 @@ class _Session(socketserver.StreamRequestHandler):
         if self.server.owner.silent:
             self.rfile.readline()
             return
+        if self.server.owner.encrypted:
+            self._encrypt()
         self._say("220 tests ready")
         while line := self.rfile.readline(2000):
             verb, _, rest = line.decode("ascii").strip().partition(" ")
@@ -109,6 +111,7 @@ class _Session(socketserver.StreamRequestHandler):
                 offers = ["STARTTLS"] if owner.certificate and not self.encrypted else []
                 return self._say("250 tests", *(f"250 {offer}" for offer in [*offers, "AUTH PLAIN"]))
             case "STARTTLS":
+                self._say("220 go on")
                 self._encrypt()
             case "AUTH":
                 self.user = base64.b64decode(rest.split()[1]).split(b"\0")[1].decode()
@@ -149,7 +152,6 @@ class _Session(socketserver.StreamRequestHandler):
         return self._say("250 kept")
 
     def _encrypt(self) -> None:
-        self._say("220 go on")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(str(self.server.owner.certificate))
         self.request = self.connection = context.wrap_socket(self.connection, server_side=True)
