@@ -311,3 +311,38 @@ def test_a_clock_goes_two_intervals_at_most(desk: Desk) -> None:
     with pytest.raises(stripe.InvalidRequestError, match="two intervals"):
         desk.to(START + 15 * DAY)
     desk.to(START + 14 * DAY)
+
+
+def test_a_method_is_asked_for_while_nothing_is_due(desk: Desk) -> None:
+    sub = desk.subscribe(
+        customer=desk.customer(None), trial_period_days=14, payment_behavior="default_incomplete",
+        expand=["pending_setup_intent"],
+    )  # fmt: skip
+    assert (sub.status, sub.pending_setup_intent.status) == ("trialing", "requires_payment_method")
+    desk.v1.setup_intents.confirm(sub.pending_setup_intent.id, params={"payment_method": "pm_card_visa"})
+    ready = desk.again(sub)
+    assert ready.pending_setup_intent is None
+    assert desk.v1.payment_methods.retrieve(ready.default_payment_method).customer == sub.customer
+
+
+@pytest.mark.parametrize("verb", ["void_invoice", "mark_uncollectible"])
+def test_what_is_given_up_is_owed_no_more(desk: Desk, verb: str) -> None:
+    sub = failing(desk)
+    desk.to(FEBRUARY + 2 * 3600)
+    assert desk.again(sub).status == "past_due"
+    getattr(desk.v1.invoices, verb)(desk.invoice(sub).id)
+    assert desk.again(sub).status == "active"
+
+
+def test_without_its_first_invoice_a_subscription_never_begins(desk: Desk) -> None:
+    sub = desk.subscribe(customer=desk.customer(DECLINED))
+    desk.v1.invoices.void_invoice(sub.latest_invoice)
+    assert desk.again(sub).status == "incomplete_expired"
+
+
+def test_a_deleted_customer_subscribes_no_more(desk: Desk) -> None:
+    sub = desk.subscribe()
+    desk.v1.customers.delete(sub.customer)
+    assert desk.again(sub).status == "canceled"
+    desk.to(FEBRUARY + DAY)
+    assert desk.again(sub).latest_invoice == sub.latest_invoice

@@ -87,6 +87,29 @@ def _given_up(tx: Transaction, sub: Doc, invoice: Doc) -> None:
         subscriptions.pause(tx, sub, "final_payment_failure")
 
 
+def given_up(tx: Transaction, invoice: Doc) -> None:
+    """An invoice is void or uncollectible: a subscription that owed only this one is active again, a resumption that
+    is written off takes place, and without its first invoice a subscription never begins."""
+    sub = _subscription(tx, invoice)
+    if sub is None:
+        return
+    if _awaited(sub, invoice):
+        if sub["_awaits"]["kind"] == "resume" and invoice["status"] == "uncollectible":
+            subscription_changes.arrived(tx, sub)
+    elif sub["status"] == "incomplete" and invoice["status"] == "void":
+        subscriptions.expire(tx, sub)
+    elif sub["status"] in ("past_due", "unpaid") and _settles(tx, sub, invoice):
+        subscriptions.become(tx, sub, "active")
+
+
+def set_up(tx: Transaction, intent: Doc, method: Doc) -> None:
+    """The method that a subscription asked for while nothing was due becomes its own."""
+    sub = tx.get("subscription", intent.get("_subscription"))
+    if sub is not None and not sub.get("deleted") and sub["status"] not in subscriptions.OVER:
+        changes = {"default_payment_method": method["id"], "pending_setup_intent": None}
+        subscriptions.told(tx, sub, tx.update(sub, changes))
+
+
 @timed("subscription.overdue")
 def _overdue(tx: Transaction, identifier: str) -> None:
     """An invoice that was sent has not been paid by its date."""

@@ -3,7 +3,7 @@ got in collecting; both are to be reached from here."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from app.money import MAXIMUM_CHARGE, MINIMUM_CHARGE
@@ -36,6 +36,8 @@ __all__ = [
 HELD_FOR = 72 * 3600
 REMINDER = 7 * collecting.DAY
 NOT_DRAFT = "This invoice is already finalized, you can't re-finalize a non-draft invoice."
+# Who wants to know that an invoice is void or uncollectible: subscriptions owe it no more.
+GIVEN_UP: list[Callable[[Transaction, Doc], None]] = []
 NOT_OPEN = "You can only pass in open invoices. This invoice isn't open."
 
 
@@ -255,7 +257,6 @@ def collect_later(tx: Transaction, invoice: Doc) -> None:
     if invoice["collection_method"] != "charge_automatically":
         send(tx, invoice)
         return
-    tx.update(invoice, next_payment_attempt=tx.now + DRAFT_FOR)
     tx.schedule(tx.now + DRAFT_FOR, "invoice.retry", invoice["id"], clock=invoice["test_clock"])
 
 
@@ -304,6 +305,8 @@ def void(tx: Transaction, invoice: Doc) -> Doc:
     )  # fmt: skip
     tx.emit("invoice.updated", invoice, previous)
     tx.emit("invoice.voided", invoice)
+    for told in GIVEN_UP:
+        told(tx, invoice)
     return invoice
 
 
@@ -330,6 +333,8 @@ def mark_uncollectible(tx: Transaction, invoice: Doc) -> Doc:
     )  # fmt: skip
     tx.emit("invoice.updated", invoice, previous)
     tx.emit("invoice.marked_uncollectible", invoice)
+    for told in GIVEN_UP:
+        told(tx, invoice)
     collecting.delinquent(tx, invoice, False)
     return invoice
 

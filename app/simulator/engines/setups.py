@@ -5,6 +5,7 @@ For the API and for Checkout in setup mode alike.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from app.simulator import cards
@@ -16,6 +17,8 @@ from app.simulator.transaction import Transaction, shown
 
 OPEN = ("requires_payment_method", "requires_confirmation", "requires_action")
 AUTHENTICATION = "setup_intent_authentication_failure"
+# Who wants to know that an intent has succeeded: (tx, intent, payment method).
+SUCCEEDED: list[Callable[[Transaction, Doc, Doc], None]] = []
 _CARD_OPTIONS: Doc = {"mandate_options": None, "network": None, "request_three_d_secure": "automatic"}
 
 
@@ -90,6 +93,8 @@ def _succeed(tx: Transaction, intent: Doc, method: Doc) -> None:
         changes["mandate"] = _mandate(tx, method)["id"]
     tx.update(intent, changes)
     tx.emit("setup_intent.succeeded", intent)
+    for told in SUCCEEDED:
+        told(tx, intent, method)
 
 
 def _fail(tx: Transaction, intent: Doc, method: Doc, error: Doc) -> StripeError:

@@ -114,7 +114,11 @@ def check(items: list[Doc], currency: str | None) -> str:
 def sold_in(items: list[Doc], currency: str | None) -> str | None:
     """The currency, if all items can be had in it."""
     prices = [item["price"] for item in items]
-    return currency if all(currency in (p["currency"], *(p.get("_currency_options") or {})) for p in prices) else None
+    return (
+        currency
+        if all(currency in (p["currency"], *(p.get("_currency_options") or {})) for p in prices)
+        else None
+    )
 
 
 # --------------------------------------------------------------------------------------------- money

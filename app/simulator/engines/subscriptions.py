@@ -8,7 +8,16 @@ from __future__ import annotations
 from typing import Any
 
 from app.simulator import settings
-from app.simulator.engines import collecting, discounts, invoice_items, invoicing, periods, subscription_items
+from app.simulator.engines import (
+    collecting,
+    discounts,
+    invoice_items,
+    invoicing,
+    periods,
+    setups,
+    subscription_items,
+)
+from app.simulator.engines.subscription_shapes import blank, cancellation, paused_for
 from app.simulator.errors import StripeError, invalid
 from app.simulator.registry import Doc
 from app.simulator.transaction import Transaction
@@ -119,32 +128,6 @@ def _stored(tx: Transaction, owner: Doc, specs: list[Doc], terms: Doc, fields: D
     )  # fmt: skip
 
 
-def blank(tx: Transaction) -> Doc:
-    """What every subscription starts from."""
-    return {
-        "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None},
-        "billing_mode": {
-            "flexible": {"proration_discounts": "included"}, "type": "flexible", "updated_at": tx.now,
-        },
-        "billing_schedules": [], "cancel_at_period_end": False, "collection_method": "charge_automatically",
-        "cancellation_details": cancellation(), "default_tax_rates": [], "discounts": [],
-        "invoice_settings": {
-            "account_tax_ids": None, "custom_fields": None, "description": None, "footer": None,
-            "issuer": {"type": "self"},
-        },
-        "managed_payments": {"enabled": False}, "metadata": {},
-        "payment_settings": {
-            "payment_method_options": None, "payment_method_types": None, "save_default_payment_method": "off",
-        },
-        "trial_settings": {"end_behavior": {"billing_cycle_anchor": None, "missing_payment_method": "create_invoice"}},
-    }  # fmt: skip
-
-
-def cancellation(reason: str | None = None) -> Doc:
-    """Details of a cancellation that nobody has commented."""
-    return {"comment": None, "feedback": None, "feedback_option": None, "reason": reason}
-
-
 def _first_invoice(tx: Transaction, sub: Doc, terms: Doc) -> Doc:
     lines = [_first_line(tx, sub, item, terms) for item in sub["items"]["data"]]
     prepaid = {"_prepaid": terms["payment_intent"]} if terms.get("payment_intent") else {}
@@ -200,10 +183,13 @@ def _open(tx: Transaction, sub: Doc, invoice: Doc, terms: Doc) -> None:
             watch_due_date(tx, sub, invoice)
         return
     invoicing.finalize(tx, invoice)
+    behavior = terms.get("payment_behavior") or "allow_incomplete"
     if invoice["status"] == "paid":
         tx.update(sub, status="trialing" if sub["trial_end"] else "active")
+        if behavior == "default_incomplete" and collecting.method_for(tx, invoice) is None:
+            wanted = setups.open_intent(tx, {"customer": sub["customer"], "_subscription": sub["id"]})
+            tx.update(sub, pending_setup_intent=wanted["id"])
         return
-    behavior = terms.get("payment_behavior") or "allow_incomplete"
     if behavior != "default_incomplete":
         _charge_first(tx, invoice, terms, behavior)
     if sub["status"] == "incomplete":
@@ -303,11 +289,6 @@ def become(tx: Transaction, sub: Doc, status: str, **changes: Any) -> None:
         previous = tx.update(sub, {"status": status} | changes)
         plan_ahead(tx, sub)
         told(tx, sub, previous)
-
-
-def paused_for(tx: Transaction, reason: str) -> Doc:
-    """The status_details of a subscription that is paused now."""
-    return {"paused": {"subscription": {"type": reason}, "transitioned_at": tx.now, "type": "subscription"}}
 
 
 def pause(tx: Transaction, sub: Doc, reason: str) -> None:

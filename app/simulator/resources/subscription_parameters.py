@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.simulator.engines import discounts, periods, subscriptions, totals
+from app.simulator.engines import discounts, periods, subscription_shapes, subscriptions, totals
 from app.simulator.errors import invalid
 from app.simulator.fields import merged, plain, unset
 from app.simulator.registry import Doc
@@ -85,7 +85,7 @@ def extra_lines(tx: Transaction, params: Doc, currency: str, customer: str) -> l
 def fields_of(tx: Transaction, params: Doc, owner: Doc, held: Doc | None = None) -> Doc:
     """What of the parameters stands in the document."""
     fields: Doc = {k: unset(params[k]) for k in _KEPT if k in params}
-    base = held or subscriptions.blank(tx)
+    base = held or subscription_shapes.blank(tx)
     if "metadata" in params:
         fields["metadata"] = merged(held, params) if held else plain(params["metadata"] or None)
     if "currency" in params and held is None:

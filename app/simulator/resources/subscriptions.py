@@ -6,8 +6,10 @@ from app.simulator.engines import (
     discounts,
     dunning,
     invoicing,
+    setups,
     subscription_changes,
     subscription_pauses,
+    subscription_shapes,
     subscriptions,
 )
 from app.simulator.errors import invalid, missing
@@ -30,6 +32,8 @@ _PENDING = {
 }  # fmt: skip
 invoicing.PAID.append(dunning.paid)
 invoicing.FAILED.append(dunning.failed)
+invoicing.GIVEN_UP.append(dunning.given_up)
+setups.SUCCEEDED.append(dunning.set_up)
 
 
 @route("GET", "/v1/subscriptions/{subscription_exposed_id}")
@@ -155,7 +159,9 @@ def _ending(tx: Transaction, doc: Doc, params: Doc, fields: Doc) -> Doc:
     if at is None and "cancel_at_period_end" not in params:
         return {}
     details = (
-        fields.get("cancellation_details") or doc["cancellation_details"] or subscriptions.cancellation()
+        fields.get("cancellation_details")
+        or doc["cancellation_details"]
+        or subscription_shapes.cancellation()
     )
     if at in (None, "") and not params.get("cancel_at_period_end"):
         return {
