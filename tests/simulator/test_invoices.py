@@ -197,6 +197,20 @@ def test_finalizing_numbers_an_invoice_and_charges_nothing(desk: Desk) -> None:
     assert [p.invoice for p in found.data] == [first.id]
 
 
+def test_finalized_by_hand_with_auto_advance_is_charged_an_hour_later(
+    desk: Desk, simulator: Simulator
+) -> None:
+    made = desk.draft(desk.customer("pm_card_visa"), 2000)
+    opened = desk.v1.invoices.finalize_invoice(made.id, params={"auto_advance": True})
+    assert (opened.status, opened.next_payment_attempt, opened.automatically_finalizes_at) == (
+        "open",
+        None,
+        None,
+    )
+    simulator.control("clock", advance=HOUR + 5)
+    assert desk.again(made).status == "paid"
+
+
 def test_nothing_due_is_paid_at_once(desk: Desk) -> None:
     free = desk.open(desk.customer())
     assert (free.status, free.attempted, free.attempt_count) == ("paid", True, 0)
@@ -390,6 +404,10 @@ def test_sending(desk: Desk, simulator: Simulator) -> None:
     simulator.control("clock", advance=7 * DAY)
     assert "invoice.overdue" in desk.types()
     desk.v1.invoices.pay(made.id, params={"payment_method": "pm_card_visa"})
+    charged = desk.open(desk.customer(), 2000)
+    assert "if its collection method is 'send_invoice'" in str(
+        refused(lambda: desk.v1.invoices.send_invoice(charged.id))
+    )
     assert "cannot be sent right now" in str(refused(lambda: desk.v1.invoices.send_invoice(made.id)))
 
 

@@ -65,6 +65,21 @@ def test_a_paid_invoice_is_refunded_credited_and_settled_elsewhere(desk: Desk) -
     assert refused(lambda: desk.v1.credit_notes.void_credit_note(note.id)).http_status == 400
 
 
+def test_a_note_for_more_than_is_left_to_pay_gives_the_rest_back(desk: Desk) -> None:
+    customer = desk.customer()
+    made = desk.open(customer, 2000)
+    given: Any = {"amount": 1500, "currency": "usd", "customer": customer.id, "confirm": True}
+    given |= {"payment_method": "pm_card_visa", "return_url": "http://127.0.0.1:9/back"}
+    intent = desk.v1.payment_intents.create(params=given)
+    desk.v1.invoices.attach_payment(made.id, params={"payment_intent": intent.id})
+    note = _note(desk, made, amount=1200, refund_amount=700)
+    assert (note.type, note.pre_payment_amount, note.post_payment_amount) == ("mixed", 500, 700)
+    now = desk.again(made)
+    assert (now.status, now.amount_due, now.amount_paid, now.amount_remaining) == ("paid", 1500, 1500, 0)
+    assert (now.pre_payment_credit_notes_amount, now.post_payment_credit_notes_amount) == (500, 700)
+    assert desk.v1.charges.retrieve(intent.latest_charge).amount_refunded == 700
+
+
 def test_a_note_takes_its_share_of_discount_and_tax(desk: Desk) -> None:
     rate = desk.v1.tax_rates.create(params={"display_name": "VAT", "percentage": 20, "inclusive": False})
     coupon = desk.v1.coupons.create(params={"percent_off": 50})
@@ -106,7 +121,7 @@ def test_no_notes_for_drafts_and_sums_have_to_fit(desk: Desk) -> None:
     customer = desk.customer()
     assert refused(lambda: _note(desk, desk.draft(customer, 2000), amount=5)).param == "invoice"
     error = refused(lambda: _note(desk, desk.paid(customer, 1000), amount=500, credit_amount=400))
-    assert "must equal the credit note amount ($5.00)" in str(error)
+    assert "must equal the post payment amount ($5.00)" in str(error)
 
 
 def test_previews_and_lists(desk: Desk) -> None:

@@ -26,8 +26,8 @@ def reckoned(tx: Transaction, invoice: Doc, params: Doc) -> Doc:
     lines = _lines(tx, invoice, params)
     fields = invoice_lines.sums(lines)
     total = fields["total"]
-    paid = invoice["status"] == "paid"
-    _check(invoice, params, total, paid)
+    less = min(total, invoice["amount_remaining"])
+    _check(invoice, params, total, total - less)
     identifier = tx.new_id("cn_")
     discounts = fields.pop("total_discount_amounts")
     return fields | {
@@ -37,9 +37,9 @@ def reckoned(tx: Transaction, invoice: Doc, params: Doc) -> Doc:
         "invoice": invoice["id"], "lines": listed(identifier, lines), "livemode": False, "memo": params.get("memo"),
         "metadata": plain(params.get("metadata")), "number": _number(tx, invoice),
         "out_of_band_amount": params.get("out_of_band_amount"), "pdf": f"{tx.base_url}/credit_notes/{identifier}/pdf",
-        "post_payment_amount": total if paid else 0, "pre_payment_amount": 0 if paid else total,
+        "post_payment_amount": total - less, "pre_payment_amount": less,
         "pretax_credit_amounts": fields.pop("total_pretax_credit_amounts"), "reason": params.get("reason"),
-        "refunds": [], "status": "issued", "type": "post_payment" if paid else "pre_payment",
+        "refunds": [], "status": "issued", "type": _kind(less, total - less),
     }  # fmt: skip
 
 
@@ -56,14 +56,20 @@ def _number(tx: Transaction, invoice: Doc) -> str:
     return f"{invoice['number']}-CN-{earlier + 1:02d}"
 
 
-def _check(invoice: Doc, params: Doc, total: int, paid: bool) -> None:
+def _kind(less: int, back: int) -> str:
+    if less and back:
+        return "mixed"
+    return "pre_payment" if less else "post_payment"
+
+
+def _check(invoice: Doc, params: Doc, total: int, back: int) -> None:
+    """Refuse notes for more than the invoice, and those whose parts do not make up what goes `back`."""
     money = invoice["currency"]
     left = (
         invoice["total"]
         - invoice["post_payment_credit_notes_amount"]
         - invoice["pre_payment_credit_notes_amount"]
     )
-    left = left if paid else min(left, invoice["amount_remaining"])
     if total < 1:
         raise invalid("The credit note amount must be greater than 0.", "amount")
     if total > left:
@@ -74,14 +80,12 @@ def _check(invoice: Doc, params: Doc, total: int, paid: bool) -> None:
     given = sum(params.get(k, 0) for k in PARTS) + sum(
         r.get("amount_refunded", 0) for r in params.get("refunds", [])
     )
-    if paid and given != total:
-        asked, parts = format_money(Money(total, money)), format_money(Money(given, money))
+    if given != back:
+        asked, parts = format_money(Money(back, money)), format_money(Money(given, money))
         raise invalid(
-            f"The sum of credit amount, refund amount and out of band amount ({parts}) must equal the credit note "
+            f"The sum of credit amount, refund amount and out of band amount ({parts}) must equal the post payment "
             f"amount ({asked})."
         )
-    if not paid and given:
-        raise invalid("Only notes for paid invoices can be refunded, credited or settled out of band.")
 
 
 # -------------------------------------------------------------------------------------------- lines
@@ -168,14 +172,13 @@ def issue(tx: Transaction, invoice: Doc, params: Doc) -> Doc:
     """Write a note and do what it says: the invoice costs less, or money goes back."""
     fields = reckoned(tx, invoice, params)
     note = tx.create("credit_note", fields, id=fields["id"])
-    if note["type"] == "pre_payment":
-        tx.emit("credit_note.created", note)
-        _reduce(tx, invoice, note["amount"])
-    else:
-        _give_back(tx, invoice, note, params)
-        tx.emit("credit_note.created", note)
-        amount = invoice["post_payment_credit_notes_amount"] + note["amount"]
+    _give_back(tx, invoice, note, params)
+    tx.emit("credit_note.created", note)
+    if note["post_payment_amount"]:
+        amount = invoice["post_payment_credit_notes_amount"] + note["post_payment_amount"]
         tx.emit("invoice.updated", invoice, tx.update(invoice, post_payment_credit_notes_amount=amount))
+    if note["pre_payment_amount"]:
+        _reduce(tx, invoice, note["pre_payment_amount"])
     return note
 
 

@@ -33,6 +33,8 @@ NO_DUE = "If invoice collection method is 'send_invoice', you must specify 'due_
 ONLY_SENT = (
     "You can only specify 'due_date' or 'days_until_due' if invoice collection method is 'send_invoice'."
 )
+NO_METHOD = "There is no `default_payment_method` set on this Customer or Invoice."
+BY_CHARGE = "You can only manually send an invoice if its collection method is 'send_invoice'."
 NOT_SENT = (
     "This invoice cannot be sent right now. Please contact us via https://support.stripe.com/contact with details, so "
     "we can help."
@@ -250,7 +252,7 @@ def pay(tx: Transaction, params: Doc, invoice: str) -> Doc:
     name = params.get("payment_method")
     method = resolved(tx, name) if name else collecting.method_for(tx, doc)
     if method is None:
-        raise invalid(_no_method(tx, doc), code="missing")
+        raise invalid(NO_METHOD)
     outcome, error = invoicing.charge(tx, doc, method, off_session=params.get("off_session", True))
     if outcome == "requires_action":
         intent = collecting.intent_of(tx, doc)
@@ -261,13 +263,6 @@ def pay(tx: Transaction, params: Doc, invoice: str) -> Doc:
     if error is not None:
         raise error
     return doc
-
-
-def _no_method(tx: Transaction, doc: Doc) -> str:
-    return (
-        "There is no `default_payment_method` set on this Customer or Invoice. Please set either before paying the "
-        "invoice, or pass a payment method."
-    )
 
 
 @route("POST", "/v1/invoices/{invoice}/attach_payment")
@@ -292,6 +287,8 @@ def attach_payment(tx: Transaction, params: Doc, invoice: str) -> Doc:
 def send(tx: Transaction, params: Doc, invoice: str) -> Doc:
     """Mail an invoice to its customer, a draft after finalizing it."""
     doc = tx.find("invoice", invoice, "invoice", status=404)
+    if doc["collection_method"] != "send_invoice":
+        raise invalid(BY_CHARGE)
     if doc["status"] == "draft":
         invoicing.finalize(tx, doc)
     elif doc["status"] != "open":
