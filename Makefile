@@ -10,7 +10,7 @@ SHARED ?= ../shared
 ARGS ?=
 PYTEST := $(PYTHON) -m pytest
 
-.PHONY: help run test check bench chaos contract test-stripe screenshots lock venv venv-dev tools
+.PHONY: help run test check bench chaos contract test-stripe screenshots translations lock venv venv-dev tools
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)$$/  make \1\t\2/' | expand -t 24
@@ -48,6 +48,14 @@ test-stripe: venv-dev tools ## buy something on a real Stripe test account (need
 
 screenshots: venv-dev tools ## take the README's pictures from a running shop
 	$(PYTHON) -m tests.infra.screenshots
+
+translations: venv-dev ## gather the texts, bring the catalogues up to date, compile them
+	@mkdir -p out
+	.venv/bin/pybabel -q extract $(EXTRACT) -o out/messages.pot .
+	.venv/bin/pybabel -q update -i out/messages.pot -d app/translations $(UPDATE)
+	.venv/bin/pybabel compile -d app/translations --statistics
+EXTRACT := -F app/translations/babel.cfg -k _l --add-location=file --project=Countinghouse --copyright-holder=Countinghouse
+UPDATE := -w 110 --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date
 
 lock: venv-dev ## write both lock files again from pyproject.toml (ARGS=--upgrade raises versions)
 	.venv/bin/uv pip compile -q pyproject.toml -o requirements.lock $(LOCKED) $(ARGS)

@@ -23,6 +23,7 @@ from app import (
     guards,
     headers,
     health,
+    languages,
     logs,
     ops,
     requests,
@@ -42,8 +43,6 @@ from app.extensions import (
 )
 from app.fraud import guard
 from app.models import Role, Shop, User, WebAuthn
-
-LANGUAGES = ("en", "de")
 
 
 def assemble(settings: Settings) -> Flask:
@@ -110,6 +109,7 @@ def _configure(app: Flask, settings: Settings) -> None:
         **account.security_settings(settings),
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.policies["ext.i18n.trimmed"] = True  # as app/translations/babel.cfg gathers them
     if settings.trusted_proxies:
         count = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=0)  # type: ignore[method-assign]
@@ -124,7 +124,7 @@ def _bind_extensions(app: Flask, settings: Settings) -> None:
     migrate.init_app(app, db, directory=str(ROOT / "migrations"))
     csrf.init_app(app)
     limiter.init_app(app)
-    babel.init_app(app, locale_selector=_locale)
+    babel.init_app(app, locale_selector=languages.chosen)
     security.init_app(
         app,
         SQLAlchemyUserDatastore(db, User, Role, WebAuthn),
@@ -132,13 +132,6 @@ def _bind_extensions(app: Flask, settings: Settings) -> None:
         **account.security_parts(),
     )
     account.init_app(app, security)
-
-
-def _locale() -> str:
-    if not request:
-        return "en"
-    chosen = request.cookies.get("language", "")
-    return chosen if chosen in LANGUAGES else request.accept_languages.best_match(LANGUAGES) or "en"
 
 
 def _follow_clock(app: Flask, settings: Settings) -> None:

@@ -6,7 +6,6 @@ A person reads what happened, whether money moved and what to do next; never a t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from http import HTTPStatus
 
 import structlog
 from flask import Flask, Response, g, make_response, render_template, request
@@ -90,6 +89,8 @@ SENTENCES = {
         _l("Try again in a minute. Anything you already paid for is safe."),
     ),
 }
+# Whoever raises another status says what happened in its title.
+OTHERWISE = Sentence(_l("This did not work"), "", _l("Start again from the front page."))
 
 
 def init_app(app: Flask) -> None:
@@ -112,14 +113,14 @@ def wants_json() -> bool:
 
 def answer(error: AppError) -> Response:
     """The answer to `error` for whoever asked."""
-    sentence = SENTENCES.get(error.status, SENTENCES[500])
+    sentence = SENTENCES.get(error.status, OTHERWISE)
     if wants_json():
         body = {
             "type": "about:blank",
             "title": str(error.title or sentence.title),
             "status": error.status,
             "code": error.code,
-            "detail": str(error.what_next or sentence.what_happened),
+            "detail": str(error.what_next or sentence.what_happened or sentence.what_next),
             "request_id": g.get("request_id", ""),
         }
         response = make_response(body, error.status)
@@ -149,9 +150,7 @@ def _answer_http(error: HTTPException) -> Response:
     status = error.code or 500
     if status < 400:
         return error.get_response()  # type: ignore[return-value]  # werkzeug's own redirect
-    sentence = SENTENCES.get(status)
-    title = sentence.title if sentence else HTTPStatus(status).phrase
-    response = answer(AppError(status, title))
+    response = answer(AppError(status, SENTENCES.get(status, OTHERWISE).title))
     for name, value in error.get_headers():
         if name in ("Allow", "Retry-After", "WWW-Authenticate"):
             response.headers[name] = value

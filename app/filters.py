@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import datetime, tzinfo
 from typing import Any
 
-from babel.dates import format_date, format_datetime
+from babel.dates import format_date, format_datetime, format_skeleton
 from babel.numbers import get_currency_name
 from flask import Flask, current_app, g, request
 from flask_babel import get_locale
 from flask_babel import gettext as _
 from sqlalchemy.exc import SQLAlchemyError
 
-from app import clock
+from app import clock, languages
 from app.extensions import db
 from app.models import TaxRate
 from app.money import Money, format_money, format_rate
@@ -45,11 +45,14 @@ def when(value: datetime | None, style: str = "date") -> str:
     if style == "date":
         return format_date(value.astimezone(merchant().zone), "long", locale=locale)
     if style == "time":
-        return format_datetime(value, "d MMMM, HH:mm z", tzinfo=merchant().zone, locale=locale)
+        zone = merchant().zone
+        day = format_skeleton("MMMMd", value, tzinfo=zone, locale=locale)
+        return f"{day}, {format_datetime(value, 'HH:mm z', tzinfo=zone, locale=locale)}"
+    at = format_datetime(value, "HH:mm", locale=locale)
     if style == "short":
         this_year = value.year == clock.now().year
-        return format_datetime(value, "d MMM, HH:mm" if this_year else "d MMM y, HH:mm", locale=locale)
-    return format_datetime(value, "d MMMM y, HH:mm", locale=locale) + " UTC"
+        return f"{format_skeleton('MMMd' if this_year else 'yMMMd', value, locale=locale)}, {at}"
+    return f"{format_date(value, 'long', locale=locale)}, {at} UTC"
 
 
 def currency_name(code: str) -> str:
@@ -100,4 +103,6 @@ def _page() -> dict[str, Any]:
         "nav": [("storefront.home", _("Shop")), ("storefront.help", _("Help"))],
         "local_mode": settings.local,
         "path": request.path if request else "/",
+        "languages": languages.LANGUAGES,
+        "this_page": languages.this_page(),
     }

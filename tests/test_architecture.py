@@ -16,7 +16,10 @@ LAYERS = (
     ("billing", "fraud", "audit", "health"),
     ("gateway", "queue", "tasks", "mail"),
     ("models",),
-    ("money", "clock", "crypto", "errors", "config", "extensions", "guards", "headers", "logs", "requests"),
+    (
+        *("money", "clock", "crypto", "errors", "config", "extensions"),
+        *("guards", "headers", "languages", "logs", "requests"),
+    ),
 )
 DEPTH = {room: depth for depth, rooms in enumerate(LAYERS) for room in rooms}
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Flask, current_app, flash, redirect, url_for
+from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_security import Security, password_reset
 from flask_security.utils import get_message
@@ -51,6 +52,7 @@ def forgot_password() -> Response:
         "send_reset_link",
         unique_key=f"reset:{crypto.lookup(crypto.normal_email(address))}:{clock.timestamp() // SPACING}",
         address=crypto.encrypt(address.encode()).decode(),
+        locale=str(get_locale() or "en"),
     )
     db.session.commit()
     flash(*get_message("PASSWORD_RESET_REQUEST", email=address))
@@ -58,15 +60,15 @@ def forgot_password() -> Response:
 
 
 @tasks.task("send_reset_link", priority=tasks.MAIL)
-def send_reset_link(address: str) -> dict[str, Any]:
-    """Mail the link to the account of this (encrypted) address, if there is one."""
+def send_reset_link(address: str, locale: str = "en") -> dict[str, Any]:
+    """Mail the link to the account of this (encrypted) address, if there is one, in the language of the request."""
     user = security.datastore.find_user(
         email=crypto.decrypt(address.encode()).decode(), case_insensitive=True
     )
     if user is None or not user.active:
         return {"mailed": False}
     key = f"reset:{user.fs_uniquifier}:{clock.timestamp() // SPACING}"
-    mail.send("reset", user.email, key=key, user_id=user.id)
+    mail.send("reset", user.email, key=key, locale=locale, user_id=user.id)
     return {"mailed": True}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from flask_babel import format_timedelta
+from flask_babel import format_decimal, format_timedelta
 from flask_babel import gettext as _
 
 from app.fraud import rules
@@ -16,7 +16,8 @@ def reason(code: str) -> str:
     """Why an order is flagged or held, in one sentence."""
     known: dict[str, str] = {
         "high_amount": _(
-            "The amount is worth more than $%(limit)s.", limit=f"{rules.HIGH_AMOUNT_USD_CENTS // 100:,}"
+            "The amount is worth more than $%(limit)s.",
+            limit=format_decimal(rules.HIGH_AMOUNT_USD_CENTS // 100),
         ),
         "rapid_payments": _(
             "The same buyer made more than %(most)s payments within an hour.", most=rules.RAPID_PAYMENTS
