@@ -386,3 +386,42 @@ def test_old_spellings(desk: Desk, simulator: Simulator) -> None:
     fields = {"billing_cycle_anchor": "now", "prorate": "false"}
     changed = simulator.api("POST", path, fields, version="2020-08-27").json()
     assert changed["billing_cycle_anchor"] == START + DAY
+
+
+HUGE = 10**17
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"items[0][quantity]": HUGE}, {"billing_cycle_anchor": HUGE}, {"trial_end": HUGE}, {"cancel_at": HUGE},
+        {"backdate_start_date": -HUGE}, {"backdate_start_date": HUGE}, {"days_until_due": HUGE}, {"trial_period_days": -1},
+        {"billing_cycle_anchor_config[day_of_month]": 0}, {"billing_cycle_anchor_config[day_of_month]": 31},
+        {"billing_cycle_anchor_config[day_of_month]": 5, "billing_cycle_anchor_config[hour]": 99},
+        {"items[1][price_data][currency]": "usd", "items[1][price_data][product]": "prod_x",
+         "items[1][price_data][recurring][interval]": "year"},
+        {"items[0][price]": ""}, {"items": "x"}, {"metadata[a]": "b" * 501}, {"default_tax_rates[0]": "txr_x"},
+        {"discounts[0][coupon]": "none"}, {"discounts[0][promotion_code]": "promo_x"}, {"cancel_at": "max_billed_until"},
+        {"collection_method": "send_invoice", "days_until_due": HUGE}, {"add_invoice_items[0][price]": "price_x"},
+        {"add_invoice_items[0][quantity]": 2}, {"pending_invoice_item_interval[interval]": "month"},
+    ],
+)  # fmt: skip
+def test_odd_wishes_never_break_anything(desk: Desk, simulator: Simulator, fields: dict[str, Any]) -> None:
+    given = {"customer": desk.customer().id, "items[0][price]": desk.plan()}
+    if fields.keys() == {"items"}:
+        given.pop("items[0][price]")
+    assert simulator.api("POST", "/v1/subscriptions", given | fields).status in (200, 400)
+    sub = desk.subscribe()
+    own = {k: v for k, v in fields.items() if k not in ("backdate_start_date", "trial_period_days")}
+    assert simulator.api("POST", f"/v1/subscriptions/{sub.id}", own).status in (200, 400)
+
+
+@pytest.mark.parametrize("moment", [HUGE, -1, 253402300799])
+def test_clocks_have_their_bounds(simulator: Simulator, moment: int) -> None:
+    assert simulator.api("POST", "/v1/test_helpers/test_clocks", {"frozen_time": moment}).status == 400
+
+
+@pytest.mark.parametrize(("interval", "count"), [("year", 4), ("month", 37), ("day", 0), ("week", HUGE)])
+def test_intervals_have_their_bounds(desk: Desk, interval: str, count: int) -> None:
+    with pytest.raises(stripe.InvalidRequestError, match="between one day and three years"):
+        desk.plan(interval=interval, recurring={"interval_count": count})

@@ -10,6 +10,9 @@ from datetime import UTC, datetime, timedelta
 
 from app.simulator.registry import Doc
 
+# Moments beyond it are refused where they come in, so that no period ends after the calendar does.
+LAST = 7258118400  # 1 January 2200
+_LONGEST = {"day": 1095, "week": 156, "month": 36, "year": 3}
 _DAYS = {"day": 1, "week": 7}
 _MONTHS = {"month": 1, "year": 12}
 
@@ -23,6 +26,11 @@ def after(anchor: int, interval: str, count: int) -> int:
     year, month = divmod(months, 12)
     day = min(start.day, calendar.monthrange(year, month + 1)[1])
     return int(start.replace(year=year, month=month + 1, day=day).timestamp())
+
+
+def too_long(recurring: Doc) -> bool:
+    """Whether an interval is longer than the three years Stripe allows, or none at all."""
+    return not 0 < recurring.get("interval_count", 1) <= _LONGEST[recurring["interval"]]
 
 
 def boundary(anchor: int, recurring: Doc, moment: int) -> int:

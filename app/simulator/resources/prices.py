@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
+from app.simulator.engines import periods
 from app.simulator.errors import invalid, missing
 from app.simulator.fields import merged, plain, unset
 from app.simulator.listing import lists, retrieves
@@ -111,6 +112,11 @@ def _amounts(params: Doc) -> tuple[int | None, str | None]:
 def _recurring(given: Doc | None) -> Doc | None:
     if not given:
         return None
+    if periods.too_long(given):
+        raise invalid(
+            "Invalid recurring interval: the period must be between one day and three years.",
+            "recurring[interval_count]",
+        )
     return {
         "interval": given["interval"], "interval_count": given.get("interval_count", 1), "meter": given.get("meter"),
         "trial_period_days": given.get("trial_period_days"), "usage_type": given.get("usage_type", "licensed"),

@@ -14,6 +14,7 @@ subscription_item = Resource(
     "subscription_item", "si_", label="subscription_item", index=("subscription",),
     absent=frozenset({"current_trial", "quantity"}),
 )  # fmt: skip
+MOST = 999_999_999
 _BILLING = ("payment_behavior", "proration_behavior", "proration_date", "off_session")
 
 
@@ -27,13 +28,7 @@ def spec(tx: Transaction, given: Doc, param: str, *, customer: str, held: Doc | 
     if price is not None:
         out["price"] = price
     if "quantity" in given:
-        if given["quantity"] < 0:
-            raise invalid(
-                "This value must be greater than or equal to 0.",
-                f"{param}[quantity]",
-                "parameter_invalid_integer",
-            )
-        out["quantity"] = given["quantity"]
+        out["quantity"] = counted(given["quantity"], param)
     if "metadata" in given:
         out["metadata"] = merged(held, given) if held else plain(given["metadata"] or None)
     if "tax_rates" in given:
@@ -42,6 +37,15 @@ def spec(tx: Transaction, given: Doc, param: str, *, customer: str, held: Doc | 
         currency = (price or (held or {}).get("price") or {}).get("currency", "usd")
         out["discounts"] = discounts.grant(tx, given["discounts"], currency=currency, customer=customer)
     return out
+
+
+def counted(quantity: int, param: str) -> int:
+    """A quantity, if it can be one."""
+    if not 0 <= quantity <= MOST:
+        bound = "greater than or equal to 0" if quantity < 0 else f"less than or equal to {MOST}"
+        where = f"{param}[quantity]" if param else "quantity"
+        raise invalid(f"This value must be {bound}.", where, "parameter_invalid_integer")
+    return quantity
 
 
 def rates(tx: Transaction, given: list[str] | str, param: str) -> list[Doc]:

@@ -7,11 +7,14 @@ from app.simulator.errors import invalid
 from app.simulator.fields import merged, plain, unset
 from app.simulator.registry import Doc
 from app.simulator.resources.prices import currency_of, new_price, usable
-from app.simulator.resources.subscription_items import rates
+from app.simulator.resources.subscription_items import counted, rates
 from app.simulator.transaction import Transaction
 
 _KEPT = ("application_fee_percent", "default_source", "description", "days_until_due", "on_behalf_of", "transfer_data",
          "billing_thresholds", "pending_invoice_item_interval", "collection_method")  # fmt: skip
+MOST_DAYS = 3650
+FAR = 1827 * 86400
+_PARTS = {"day_of_month": (1, 31), "hour": (0, 23), "minute": (0, 59), "month": (1, 12), "second": (0, 59)}
 TERMS = ("payment_behavior", "proration_behavior", "proration_date", "off_session")
 
 
@@ -19,14 +22,7 @@ def terms_of(tx: Transaction, params: Doc, specs: list[Doc]) -> Doc:
     """What of the parameters of a creation counts only in the beginning."""
     terms: Doc = {k: params[k] for k in TERMS if k in params}
     terms["trial_end"] = _trial(tx, params, specs)
-    anchor = params.get("billing_cycle_anchor")
-    if anchor is None and "billing_cycle_anchor_config" in params and specs[0]["price"]["recurring"]:
-        recurring = specs[0]["price"]["recurring"]
-        anchor = periods.configured(tx.now, params["billing_cycle_anchor_config"], recurring)
-    elif anchor is not None and anchor < tx.now:
-        raise invalid(
-            "Invalid timestamp: must be an integer Unix timestamp in the future.", "billing_cycle_anchor"
-        )
+    anchor = _anchor(tx, params, specs)
     start = params.get("backdate_start_date")
     if start is not None and start > tx.now:
         raise invalid("`backdate_start_date` must be in the past.", "backdate_start_date")
@@ -35,6 +31,26 @@ def terms_of(tx: Transaction, params: Doc, specs: list[Doc]) -> Doc:
         "billing_cycle_anchor": anchor, "start_date": start, "discounts": params.get("discounts") or None,
         "cancel_at": params.get("cancel_at"), "extra_lines": extra_lines(tx, params, currency, params["customer"]),
     }  # fmt: skip
+
+
+def _anchor(tx: Transaction, params: Doc, specs: list[Doc]) -> int | None:
+    anchor, config = params.get("billing_cycle_anchor"), params.get("billing_cycle_anchor_config")
+    if anchor is not None and anchor < tx.now:
+        raise invalid(
+            "Invalid timestamp: must be an integer Unix timestamp in the future.", "billing_cycle_anchor"
+        )
+    if anchor is not None and anchor > tx.now + FAR:
+        raise invalid(
+            "`billing_cycle_anchor` cannot be later than next natural billing date for plan",
+            "billing_cycle_anchor",
+        )
+    if anchor is not None or config is None or not specs[0]["price"]["recurring"]:
+        return anchor
+    for key, (least, most) in _PARTS.items():
+        if not least <= config.get(key, least) <= most:
+            where = f"billing_cycle_anchor_config[{key}]"
+            raise invalid(f"Invalid {where}: must be between {least} and {most}.", where)
+    return periods.configured(tx.now, config, specs[0]["price"]["recurring"])
 
 
 def _trial(tx: Transaction, params: Doc, specs: list[Doc]) -> int | None:
@@ -56,7 +72,7 @@ def future(tx: Transaction, end: int) -> int:
     """The end of a trial, if it lies ahead and within reach."""
     if end <= tx.now:
         raise invalid("Invalid timestamp: must be an integer Unix timestamp in the future.", "trial_end")
-    if end > tx.now + 1827 * subscriptions.DAY:
+    if end > tx.now + FAR:
         raise invalid("Invalid trial_end: must be within five years.", "trial_end")
     return int(end)
 
@@ -70,7 +86,7 @@ def extra_lines(tx: Transaction, params: Doc, currency: str, customer: str) -> l
             price = new_price(tx, given["price_data"], inline=True)
         else:
             price = usable(tx, given.get("price", ""), f"{param}[price]")
-        quantity = given.get("quantity", 1)
+        quantity = counted(given.get("quantity", 1), param)
         lines.append(
             {
                 "amount": totals.unit_total(price, quantity), "price": price, "quantity": quantity,
@@ -86,6 +102,10 @@ def fields_of(tx: Transaction, params: Doc, owner: Doc, held: Doc | None = None)
     """What of the parameters stands in the document."""
     fields: Doc = {k: unset(params[k]) for k in _KEPT if k in params}
     base = held or subscription_shapes.blank(tx)
+    if fields.get("pending_invoice_item_interval"):
+        fields["pending_invoice_item_interval"] = {"interval_count": 1} | fields[
+            "pending_invoice_item_interval"
+        ]
     if "metadata" in params:
         fields["metadata"] = merged(held, params) if held else plain(params["metadata"] or None)
     if "currency" in params and held is None:
@@ -126,6 +146,8 @@ def _beginnings(params: Doc) -> Doc:
 def _check_collection(fields: Doc, base: Doc) -> None:
     method = fields.get("collection_method", base["collection_method"])
     days = fields.get("days_until_due", base.get("days_until_due"))
+    if days is not None and not 0 <= days <= MOST_DAYS:
+        raise invalid("Invalid days_until_due: must be between 0 and 3650.", "days_until_due")
     if method == "send_invoice" and days is None:
         raise invalid(
             "If collection_method is set to `send_invoice`, `days_until_due` must be passed.",

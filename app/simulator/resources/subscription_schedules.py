@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from app.simulator.engines import phases, subscription_changes, subscription_pauses, subscriptions
+from app.simulator.engines import periods, phases, subscription_changes, subscription_pauses, subscriptions
 from app.simulator.errors import invalid
 from app.simulator.fields import merged, plain
 from app.simulator.listing import lists, retrieves
 from app.simulator.registry import Doc, Resource, route
 from app.simulator.resources.prices import usable
-from app.simulator.resources.subscription_items import rates
+from app.simulator.resources.subscription_items import counted, rates
 from app.simulator.transaction import Transaction
 from app.simulator.versions import Form, translation
 
@@ -26,6 +26,7 @@ _OF_A_PHASE = (
     "collection_method",
     "default_payment_method",
 )
+_MONTH: Doc = {"interval": "month"}
 _LATER = ("add_invoice_items", "trial", "trial_end", "discounts")
 
 
@@ -88,7 +89,7 @@ def _stored(tx: Transaction, params: Doc, owner: Doc, stages: list[Doc], sub: Do
 
 def _phases(tx: Transaction, params: Doc, start: int) -> list[Doc]:
     """The phases of a request, one after the other."""
-    times = (params.get("_legacy") or {}).get("iterations") or {}
+    times = {k: min(n, 100) for k, n in ((params.get("_legacy") or {}).get("iterations") or {}).items()}
     found: list[Doc] = []
     for i, given in enumerate(params["phases"]):
         for key in _LATER:
@@ -99,8 +100,10 @@ def _phases(tx: Transaction, params: Doc, start: int) -> list[Doc]:
         items = [_item(tx, x, f"phases[{i}][items][{j}]") for j, x in enumerate(given["items"])]
         if not items:
             raise invalid("Each phase needs at least one item.", f"phases[{i}][items]")
+        if not 0 <= start < periods.LAST or periods.too_long(given.get("duration") or _MONTH):
+            raise invalid("Invalid timestamp or duration of a phase.", f"phases[{i}][start_date]")
         end = phases.ends_of(tx, given | {"items": items}, start, times.get(i))
-        if end <= start or (found and start != found[-1]["end_date"]):
+        if not start < end < periods.LAST or (found and start != found[-1]["end_date"]):
             raise invalid(
                 "Each phase must begin where the one before it ends, and end later.", f"phases[{i}][end_date]"
             )
@@ -114,6 +117,7 @@ def _phases(tx: Transaction, params: Doc, start: int) -> list[Doc]:
 def _item(tx: Transaction, given: Doc, param: str) -> Doc:
     price = usable(tx, given.get("price") or given.get("plan") or "", f"{param}[price]")
     out = {k: given[k] for k in ("quantity", "metadata") if k in given}
+    counted(given.get("quantity", 1), param)
     return out | {
         "price": price["id"],
         "tax_rates": rates(tx, given.get("tax_rates") or [], f"{param}[tax_rates]"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.simulator.engines import clocks
+from app.simulator.engines import clocks, periods
 from app.simulator.errors import invalid
 from app.simulator.listing import lists, retrieves
 from app.simulator.registry import Doc, Resource, route, timed
@@ -16,8 +16,8 @@ lists(clocks.NAME, "/v1/test_helpers/test_clocks")
 @route("POST", "/v1/test_helpers/test_clocks")
 def create(tx: Transaction, params: Doc) -> Doc:
     """A clock that stands at `frozen_time`; customers are put under it when they are created."""
-    if params["frozen_time"] < 0:
-        raise invalid("Invalid timestamp: must be an integer Unix time.", "frozen_time")
+    if not 0 <= params["frozen_time"] < periods.LAST:
+        raise invalid("Invalid timestamp: must be an integer Unix time before the year 2200.", "frozen_time")
     doc = tx.create(
         clocks.NAME,
         {
