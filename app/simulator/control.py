@@ -59,6 +59,24 @@ def given() -> Doc:
     return dict(request.form)
 
 
+def bounded(asked: Doc, name: str, least: int, most: int, otherwise: int) -> int:
+    """A whole number among the fields of a request; raises a sentence when it is none or out of bounds."""
+    try:
+        number = int(asked.get(name, otherwise))
+    except (TypeError, ValueError, OverflowError):
+        raise invalid(f"{name} is a whole number") from None
+    if not least <= number <= most:
+        raise invalid(f"{name} is between {least} and {most}")
+    return number
+
+
+def worded(asked: Doc, *names: str) -> None:
+    """Refuse fields that are given and are not text."""
+    for name in names:
+        if not isinstance(asked.get(name, ""), str):
+            raise invalid(f"{name} is text")
+
+
 def answered(body: Any) -> Response:
     """JSON for programs; back to the page for a pressed button."""
     return Response("", 303, {"Location": "/_sim/"}) if request.form.get("page") else as_json(body)
@@ -113,7 +131,7 @@ def advance() -> Response:
             seconds = int(asked["offset"]) - clock.offset
         else:
             seconds = int(asked["advance"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise invalid(
             "say `advance` (seconds), `to` (unix time) or `offset` (seconds from real time)"
         ) from None
@@ -135,13 +153,16 @@ def fail() -> Response:
     unknown = sorted(asked.keys() - kinds.keys())
     if unknown or asked.get("kind") not in KINDS:
         raise invalid(f"unknown fields: {unknown}" if unknown else f"kind must be one of {', '.join(KINDS)}")
+    worded(asked, "method", "path")
+    asked["times"] = bounded(asked, "times", 0, 1_000_000, Fault.times)
+    asked["status"] = bounded(asked, "status", 400, 599, Fault.status)
+    asked |= {k: asked[k] in (True, "true", "1") for k in ("should_retry", "executed") if k in asked}
     try:
-        for key in ("times", "status"):
-            asked[key] = int(asked.get(key, Fault.times if key == "times" else Fault.status))
         asked["seconds"] = float(asked.get("seconds", 0))
-        asked |= {k: asked[k] in (True, "true", "1") for k in ("should_retry", "executed") if k in asked}
     except (TypeError, ValueError):
-        raise invalid("times and status are whole numbers, seconds is a number") from None
+        raise invalid("seconds is a number") from None
+    if not 0 <= asked["seconds"] <= 600:
+        raise invalid("seconds is between 0 and 600")
     part("door").faults.order(Fault(**asked))
     return answered({"pending": part("door").faults.listed()})
 
@@ -162,6 +183,7 @@ def clear_failures() -> Response:
 @control.post("/events/<identifier>/resend")
 def resend_event(identifier: str) -> Response:
     """Deliver an event again, to every endpoint or to the one named."""
+    worded(given(), "endpoint")
     courier: Courier = part("courier")
     deliveries = resend(part("store"), courier, identifier, given().get("endpoint"))
     courier.wait(deliveries, 10)

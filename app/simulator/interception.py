@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Response
 
-from app.simulator.control import answered, as_json, control, given, part
+from app.simulator.control import answered, as_json, bounded, control, given, part, worded
 from app.simulator.delivery import Courier, roll
 from app.simulator.errors import invalid
 from app.simulator.mischief import KINDS, Trick
@@ -51,9 +51,11 @@ def release() -> Response:
     asked = given()
     held = _described(courier.mischief.held)
     named = asked.get("events") or []
-    named = named.split(",") if isinstance(named, str) else list(named)
+    named = named.split(",") if isinstance(named, str) else named
+    if not isinstance(named, list):
+        raise invalid("events is a list of ids or types")
     if named:
-        chosen = [e for name in named for e in held if name.strip() in (e["event"], e["type"])]
+        chosen = [e for name in named for e in held if str(name).strip() in (e["event"], e["type"])]
     else:
         courier.mischief.stop()
         chosen = _ordered(held, str(asked.get("order") or "oldest"), str(asked.get("seed", "")))
@@ -84,10 +86,10 @@ def trick() -> Response:
     unknown = sorted(asked.keys() - {f.name for f in fields(Trick)})
     if unknown or asked.get("kind") not in KINDS:
         raise invalid(f"unknown fields: {unknown}" if unknown else f"kind must be one of {', '.join(KINDS)}")
-    try:
-        asked |= {k: int(asked[k]) for k in ("times", "seconds", "bytes") if k in asked}
-    except (TypeError, ValueError):
-        raise invalid("times, seconds and bytes are whole numbers") from None
+    worded(asked, "type", "endpoint", "value")
+    asked["times"] = bounded(asked, "times", 1, 1_000_000, Trick.times)
+    asked["seconds"] = bounded(asked, "seconds", 0, 10 * 366 * 86_400, Trick.seconds)
+    asked["bytes"] = bounded(asked, "bytes", 0, 50_000_000, Trick.bytes)
     part("courier").mischief.order(Trick(**asked))
     return answered(part("courier").mischief.listed())
 
@@ -106,12 +108,7 @@ def clear() -> Response:
 @control.post("/webhook_endpoints/<identifier>/roll")
 def roll_secret(identifier: str) -> Response:
     """A new secret, shown in this answer; the old one signs along for `alive` seconds (a day, the longest)."""
-    try:
-        alive = int(given().get("alive", 86_400))
-    except (TypeError, ValueError):
-        raise invalid("alive is a number of seconds") from None
-    if not 0 <= alive <= 86_400:
-        raise invalid("the old secret can stay alive for at most 24 hours")
+    alive = bounded(given(), "alive", 0, 86_400, 86_400)
     with part("store").write() as tx:
         secret = roll(tx, tx.find("webhook_endpoint", identifier), alive)
     return answered({"id": identifier, "secret": secret})

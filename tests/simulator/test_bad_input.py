@@ -138,6 +138,58 @@ _POOLS = {
 }  # fmt: skip
 
 
+KNOBS = (
+    "reset", "clock", "fail", "fail/clear", "settle", "snapshot", "restore", "webhooks/hold", "webhooks/release",
+    "webhooks/trick", "webhooks/clear", "webhook_endpoints/we_x/roll", "stage/charge/ch_x/dispute", "stage/x/y/z",
+    "events/evt_x/resend", "payment_intents/pi_x/resolve", "nothing",
+)  # fmt: skip
+ODD = (
+    5,
+    -1,
+    1.5,
+    True,
+    None,
+    [],
+    [1],
+    {},
+    {"a": 1},
+    "",
+    "x" * 5000,
+    "NaN",
+    "\x00",
+    "*",
+    "drop",
+    "status",
+    "newest",
+    10**30,
+)
+
+
+def test_knobs_turned_the_wrong_way(machine, rng):
+    names = ("kind", "type", "endpoint", "times", "seconds", "bytes", "value", "status", "path", "method", "advance",
+             "to", "offset", "name", "order", "events", "seed", "alive", "amount", "reason", "page", "executed")  # fmt: skip
+    for knob in KNOBS:
+        for _ in range(scaled(30, 300)):
+            body = {name: rng.choice(ODD) for name in rng.sample(names, rng.randint(0, 4))}
+            answer = machine.client.post(f"/_sim/{knob}", json=body)
+            assert answer.status_code < 500, (knob, body)
+        for raw in (b"[1]", b"{", b"\xff", b"null", b""):
+            answer = machine.client.post(f"/_sim/{knob}", data=raw, content_type="application/json")
+            assert answer.status_code < 500, (knob, raw)
+    for look in (
+        "objects/charge?id=%00",
+        "objects/x",
+        "requests?path=%ff",
+        "deliveries?event='",
+        "dump",
+        "webhooks",
+        "",
+    ):
+        assert machine.client.get(f"/_sim/{look}").status_code < 500, look
+    machine.client.post("/_sim/fail/clear")
+    send(machine, "GET", "/v1/customers", b"")
+
+
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "PUT", "PATCH"])
 @pytest.mark.parametrize(
     "path", ["/v1", "/v1/", "/v1//", "/v1/nothing", "/v1/charges/", "/v1/../x", "/v2/core/events"]
