@@ -302,6 +302,14 @@ def test_no_method_no_payment(desk: Desk) -> None:
     assert "default_payment_method" in str(error)
 
 
+def test_an_old_cards_source_is_charged_when_there_is_nothing_else(desk: Desk) -> None:
+    customer = desk.customer(source="tok_visa")
+    paid = desk.v1.invoices.pay(
+        desk.draft(customer, 2000).id, params={"expand": ["payments.data.payment.payment_intent"]}
+    )
+    assert paid.payments.data[0].payment.payment_intent.payment_method == customer.default_source
+
+
 def test_paid_out_of_band_cancels_the_intent(desk: Desk) -> None:
     made = desk.open(desk.customer(), 2000)
     paid = desk.v1.invoices.pay(made.id, params={"paid_out_of_band": True})

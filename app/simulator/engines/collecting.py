@@ -85,15 +85,15 @@ def _payment(tx: Transaction, invoice: Doc, intent: Doc, *, default: bool) -> Do
 
 
 def method_for(tx: Transaction, invoice: Doc) -> Doc | None:
-    """Whom Stripe would charge: the invoice's method, its subscription's, the customer's default, in this order."""
+    """What Stripe would charge: the invoice's method, its subscription's, the customer's default; each time before the
+    source of the same."""
     customer = tx.get("customer", invoice["customer"]) or {}
     subscription = tx.get("subscription", invoice.get("_subscription")) or {}
-    settings = customer.get("invoice_settings") or {}
-    for name in (
-        invoice["default_payment_method"],
-        subscription.get("default_payment_method"),
-        settings.get("default_payment_method"),
-    ):
+    standing = {
+        "default_payment_method": (customer.get("invoice_settings") or {}).get("default_payment_method")
+    }
+    for holder in (invoice, subscription, standing | {"default_source": customer.get("default_source")}):
+        name = holder.get("default_payment_method") or holder.get("default_source")
         if name:
             return resolved(tx, name)
     return None

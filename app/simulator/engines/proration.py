@@ -56,8 +56,8 @@ def net(tx: Transaction, sub: Doc, item: Doc) -> int:
         discount = tx.get("discount", identifier)
         if discount is None or discount.get("deleted") or (discount["end"] and discount["end"] <= tx.now):
             continue
-        coupon = tx.get("coupon", discount["source"]["coupon"]) or {}
-        if coupon.get("deleted") or coupon.get("duration") == "once":
+        coupon: Doc = discount["_coupon"]
+        if coupon["duration"] == "once":
             continue
         amount -= _off(coupon, amount, item, sub)
     return amount

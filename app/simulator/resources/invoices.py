@@ -24,7 +24,7 @@ invoice = Resource(
 retrieves("invoice", "/v1/invoices/{invoice}")
 # Taken over from the request as they are.
 _PLAIN = ("account_tax_ids", "custom_fields", "description", "effective_at", "footer", "number", "statement_descriptor",
-          "automatically_finalizes_at", "due_date")  # fmt: skip
+          "automatically_finalizes_at", "default_source", "due_date")  # fmt: skip
 # What may still be changed once an invoice is finalized.
 _ALWAYS = {"metadata", "auto_advance", "default_payment_method", "payment_settings", "_legacy"}
 # Not simulated: better refused than silently left out of the sum.
@@ -249,7 +249,7 @@ def pay(tx: Transaction, params: Doc, invoice: str) -> Doc:
         raise invalid("This invoice can no longer be paid")
     if params.get("paid_out_of_band"):
         return invoicing.pay_out_of_band(tx, doc)
-    name = params.get("payment_method")
+    name = params.get("payment_method") or params.get("source")
     method = resolved(tx, name) if name else collecting.method_for(tx, doc)
     if method is None:
         raise invalid(NO_METHOD)
