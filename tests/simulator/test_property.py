@@ -83,7 +83,8 @@ def check_events(machine):
     for (name, identifier), event in last.items():
         doc = tx.get(name, identifier)
         assert doc is not None, f"{event['type']} tells of a {name} that never was"
-        if doc.get("deleted") and not event["data"]["object"].get("test_clock"):  # clocks take theirs silently
+        clocked = event["data"]["object"].get("test_clock")  # a clock takes its objects with it silently
+        if doc.get("deleted") and not clocked:
             assert event["type"].endswith(".deleted"), event["type"]
     for name, (field, states) in TOLD.items():
         for doc in every(machine, name):
