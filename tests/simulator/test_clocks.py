@@ -6,7 +6,9 @@ import pytest
 import stripe
 
 from tests.infra import wait
-from tests.simulator.conftest import Shop, Simulator
+from tests.simulator.conftest import Listener, Shop, Simulator
+from tests.simulator.subscribing import START as START_2026
+from tests.simulator.subscribing import Desk
 
 START = 1577836800
 DAY = 86400
@@ -66,3 +68,43 @@ def test_an_unknown_clock_is_refused(shop: Shop) -> None:
     with pytest.raises(stripe.InvalidRequestError, match="No such test clock: 'clock_x'") as caught:
         shop.v1.customers.create(params={"test_clock": "clock_x"})
     assert caught.value.param == "test_clock"
+
+
+def test_work_is_told_in_its_order_while_a_clock_advances(
+    shop: Shop, simulator: Simulator, listener: Listener
+) -> None:
+    desk = Desk(shop, simulator)
+    desk.subscribe(trial_period_days=7)
+    shop.v1.webhook_endpoints.create(params={"url": listener.url, "enabled_events": ["*"]})
+    desk.to(START_2026 + 8 * DAY)
+    kinds = [k for k in listener.types() if k != "charge.updated"]
+    assert kinds[0] == "test_helpers.test_clock.advancing"
+    steps = ["customer.subscription.trial_will_end", "customer.subscription.updated", "invoice.finalized"]
+    assert [k for k in kinds if k in steps] == steps
+    wait.until(lambda: "test_helpers.test_clock.ready" in listener.types(), "the end is told")
+    simulator.control("reset")
+
+
+def test_deleting_a_clock_ends_what_stands_under_it(shop: Shop, simulator: Simulator) -> None:
+    desk = Desk(shop, simulator)
+    sub = desk.subscribe()
+    shop.v1.test_helpers.test_clocks.delete(desk.clock.id)
+    with pytest.raises(stripe.InvalidRequestError, match="No such subscription"):
+        shop.v1.subscriptions.retrieve(sub.id)
+    assert shop.v1.customers.retrieve(sub.customer).deleted
+
+
+def test_an_advancing_clock_is_not_moved_again(shop: Shop, simulator: Simulator, listener: Listener) -> None:
+    clocks = shop.v1.test_helpers.test_clocks
+    shop.v1.webhook_endpoints.create(
+        params={"url": listener.url, "enabled_events": ["customer.subscription.trial_will_end"]}
+    )
+    desk = Desk(shop, simulator)
+    desk.subscribe(trial_period_days=7)
+    listener.hold.clear()
+    clocks.advance(desk.clock.id, params={"frozen_time": START_2026 + 5 * DAY})
+    wait.until(lambda: clocks.retrieve(desk.clock.id).frozen_time == START_2026 + 4 * DAY, "it is under way")
+    with pytest.raises(stripe.RateLimitError, match="advancement underway"):
+        clocks.advance(desk.clock.id, params={"frozen_time": START_2026 + 6 * DAY})
+    listener.hold.set()
+    assert ready(shop, desk.clock.id).frozen_time == START_2026 + 5 * DAY

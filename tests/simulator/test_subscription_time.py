@@ -346,3 +346,22 @@ def test_a_deleted_customer_subscribes_no_more(desk: Desk) -> None:
     assert desk.again(sub).status == "canceled"
     desk.to(FEBRUARY + DAY)
     assert desk.again(sub).latest_invoice == sub.latest_invoice
+
+
+def test_the_reminder_comes_once(desk: Desk) -> None:
+    sub = desk.subscribe()
+    desk.to(FEBRUARY - 3 * DAY)
+    assert desk.events("invoice.upcoming") == ["invoice.upcoming"]
+    desk.update(sub, cancel_at_period_end=True)
+    desk.update(sub, cancel_at_period_end=False)
+    desk.switch(sub, desk.plan(900), proration_behavior="none")
+    desk.to(FEBRUARY - 2 * DAY)
+    assert desk.events("invoice.upcoming") == []
+
+
+def test_a_paused_subscription_still_ends_when_it_was_to(desk: Desk) -> None:
+    sub = desk.subscribe()
+    desk.update(sub, cancel_at_period_end=True)
+    desk.v1.subscriptions.pause(sub.id)
+    desk.to(FEBRUARY)
+    assert (desk.again(sub).status, desk.again(sub).ended_at) == ("canceled", FEBRUARY)

@@ -240,16 +240,17 @@ def plan_ahead(tx: Transaction, sub: Doc) -> None:
     """Put off what the current period and its end bring, in place of what was planned before."""
     for kind in ("cycle", "cancel", "upcoming"):
         tx.unschedule(f"subscription.{kind}", sub["id"])
-    if sub["status"] in (*OVER, "incomplete", "paused"):
+    if sub["status"] in (*OVER, "incomplete"):
         return
     start, end = period(sub)
-    if sub["cancel_at"] and sub["cancel_at"] < end:
-        _later(tx, sub, sub["cancel_at"], "cancel")
-        return
-    _later(tx, sub, end, "cycle")
-    from_settings = sub["status"] not in ("unpaid",) and not sub["cancel_at_period_end"]
-    if from_settings:
-        _later(tx, sub, max(start, end - settings.get(tx, "upcoming_days") * DAY), "upcoming")
+    resting = sub["status"] == "paused"
+    if sub["cancel_at"] and (resting or sub["cancel_at"] < end):
+        _later(tx, sub, max(sub["cancel_at"], tx.now), "cancel")
+    elif not resting:
+        _later(tx, sub, end, "cycle")
+        told_at = max(start + 1, end - settings.get(tx, "upcoming_days") * DAY)
+        if told_at > tx.now and sub["status"] != "unpaid" and not sub["cancel_at_period_end"]:
+            _later(tx, sub, told_at, "upcoming")
 
 
 def _later(tx: Transaction, sub: Doc, at: int, kind: str) -> None:
@@ -296,6 +297,7 @@ def pause(tx: Transaction, sub: Doc, reason: str) -> None:
     with tx.ordered(rank):
         previous = tx.update(sub, status="paused", status_details=paused_for(tx, reason))
         forget(tx, sub)
+        plan_ahead(tx, sub)
         told(tx, sub, previous)
         tx.emit("customer.subscription.paused", sub)
 
