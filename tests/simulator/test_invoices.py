@@ -158,6 +158,7 @@ def test_a_held_draft_goes_on_when_the_endpoint_is_back(
     ("given", "sentence"),
     [
         ({"collection_method": "send_invoice"}, "you must specify 'due_date' or 'days_until_due'."),
+        ({"collection_method": "send_invoice", "days_until_due": 10**17}, "must be between 0 and 3650"),
         ({"days_until_due": 3}, "You can only specify 'due_date' or 'days_until_due' if"),
         ({"discounts": [{"coupon": "nope"}]}, "No such coupon: 'nope'"),
         ({"default_tax_rates": ["txr_no"]}, "No such tax rate: 'txr_no'"),

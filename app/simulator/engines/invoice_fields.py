@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from app.simulator.errors import invalid
 from app.simulator.registry import Doc
 from app.simulator.transaction import Transaction, shown
 
 # A draft waits an hour: the attempt is announced for its end, the finalization for a second later.
 DRAFT_FOR = 3600
+LONGEST = 3650
 
 
 def blank(owner: Doc) -> Doc:
@@ -44,6 +46,15 @@ def automatic_tax(enabled: bool, owner: Doc) -> Doc:
         "provider": "stripe" if enabled else None,
         "status": ("complete" if located else "requires_location_inputs") if enabled else None,
     }  # fmt: skip
+
+
+def due_in(start: int, days: int | None) -> int | None:
+    """When an invoice is due that gives `days` from `start`; None when it gives none."""
+    if days is None:
+        return None
+    if not 0 <= days <= LONGEST:
+        raise invalid(f"Invalid days_until_due: must be between 0 and {LONGEST}.", "days_until_due")
+    return start + days * 86400
 
 
 def advances(invoice: Doc, automatically: bool) -> Doc:

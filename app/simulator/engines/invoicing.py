@@ -16,6 +16,7 @@ from app.simulator.engines.invoice_fields import (
     advances,
     automatic_tax,
     blank,
+    due_in,
     parent,
     payment_settings,
     rates,
@@ -28,9 +29,9 @@ from app.simulator.store import ACCOUNT
 from app.simulator.transaction import Transaction
 
 __all__ = [
-    "DRAFT_FOR", "FAILED", "PAID", "SUBSCRIBED", "add", "advances", "as_preview", "attempt", "automatic_tax", "charge", "collect_later", "draft", "finalize",
-    "mark_uncollectible", "pay_out_of_band", "payment_settings", "preview", "pricing", "recount", "rehearsed", "remove", "replace",
-    "reschedule", "send", "void",
+    "DRAFT_FOR", "FAILED", "PAID", "SUBSCRIBED", "add", "advances", "as_preview", "attempt", "automatic_tax", "charge",
+    "collect_later", "draft", "due_in", "finalize", "mark_uncollectible", "pay_out_of_band", "payment_settings",
+    "preview", "pricing", "recount", "rehearsed", "remove", "replace", "reschedule", "send", "void",
 ]  # fmt: skip
 
 HELD_FOR = 72 * 3600
@@ -72,7 +73,7 @@ def draft(
         "billing_reason": billing_reason, "created": tx.now,
         "collection_method": collection_method, "currency": currency, "discounts": given, "id": identifier,
         "default_payment_method": default_payment_method, "default_tax_rates": rates(tx, default_tax_rates),
-        "due_date": None if days_until_due is None else tx.now + days_until_due * collecting.DAY,
+        "due_date": due_in(tx.now, days_until_due),
         "metadata": dict(metadata or {}), "parent": parent(sub), "period_end": end, "period_start": start,
         "test_clock": clock or owner.get("test_clock"), "_days_until_due": days_until_due,
         "_subscription": sub["id"] if sub else None,
@@ -196,7 +197,7 @@ def _opened(tx: Transaction, invoice: Doc) -> Doc:
     return {
         "status": "open", "effective_at": invoice["effective_at"] or tx.now, "hosted_invoice_url": url,
         "invoice_pdf": f"{url}/pdf", "automatically_finalizes_at": None, "next_payment_attempt": None,
-        "due_date": invoice["due_date"] if days is None else tx.now + days * collecting.DAY,
+        "due_date": invoice["due_date"] if days is None else due_in(tx.now, days),
         "webhooks_delivered_at": invoice["created"] if not _undelivered(tx, invoice) else None,
         "status_transitions": invoice["status_transitions"] | {"finalized_at": tx.now},
     }  # fmt: skip

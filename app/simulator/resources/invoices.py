@@ -183,7 +183,7 @@ def _terms(tx: Transaction, doc: Doc, params: Doc) -> Doc:
         changes["collection_method"] = params["collection_method"]
     if "days_until_due" in params:
         days = params["days_until_due"]
-        changes |= {"_days_until_due": days, "due_date": doc["created"] + days * collecting.DAY}
+        changes |= {"_days_until_due": days, "due_date": invoicing.due_in(doc["created"], days)}
     if "default_payment_method" in params:
         changes["default_payment_method"] = _method(tx, params)
     if "default_tax_rates" in params:
