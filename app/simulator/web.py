@@ -25,7 +25,9 @@ from app.simulator.control import control
 from app.simulator.delivery import Courier
 from app.simulator.door import Answer, Call, Door
 from app.simulator.faults import Faults
+from app.simulator.invoice_pages import invoice_pages
 from app.simulator.pages import pages
+from app.simulator.portal_pages import portal_pages
 from app.simulator.resources.webhook_endpoints import new_endpoint
 from app.simulator.schedule import Schedule
 from app.simulator.store import Store
@@ -78,7 +80,8 @@ def create_simulator(settings: Settings) -> Flask:
     }  # fmt: skip
     app.jinja_env.filters |= {"money": _money, "moment": _moment}
     app.jinja_env.globals["_"] = _plain
-    app.register_blueprint(pages)
+    for rooms in (pages, portal_pages, invoice_pages):
+        app.register_blueprint(rooms)
     app.register_blueprint(control)
     app.add_url_rule("/", "home", _home)
     app.add_url_rule("/v1/<path:rest>", "api", _api(door), methods=["GET", "POST", "DELETE", "PUT", "PATCH"])

@@ -135,7 +135,7 @@ def _check(tx: Transaction, params: Doc, mode: str) -> None:
     if params.get("ui_mode", "hosted_page") == "hosted_page" and "success_url" not in params:
         raise invalid("Missing required param: success_url.", "success_url", "parameter_missing")
     for key in ("success_url", "cancel_url", "return_url"):
-        _check_url(params.get(key), key)
+        check_url(params.get(key), key)
     if "customer" in params and "customer_email" in params:
         raise invalid("You may only specify one of these parameters: customer, customer_email.", "customer")
     if "discounts" in params and params.get("allow_promotion_codes"):
@@ -161,7 +161,8 @@ def _check(tx: Transaction, params: Doc, mode: str) -> None:
         )
 
 
-def _check_url(url: str | None, param: str) -> None:
+def check_url(url: str | None, param: str) -> None:
+    """Refuse what a browser could not be sent to."""
     if url is None:
         return
     try:
