@@ -425,3 +425,13 @@ def test_clocks_have_their_bounds(simulator: Simulator, moment: int) -> None:
 def test_intervals_have_their_bounds(desk: Desk, interval: str, count: int) -> None:
     with pytest.raises(stripe.InvalidRequestError, match="between one day and three years"):
         desk.plan(interval=interval, recurring={"interval_count": count})
+
+
+@pytest.mark.parametrize(
+    ("back", "behavior", "lines"), [(31, None, [2000, 2000]), (46, None, [3032, 2000]), (31, "none", [2000])]
+)
+def test_a_start_in_the_past(desk: Desk, back: int, behavior: str | None, lines: list[int]) -> None:
+    more = {"proration_behavior": behavior} if behavior else {}
+    sub = desk.subscribe(backdate_start_date=START - back * DAY, **more)
+    assert (sub.start_date, span(sub)) == (START - back * DAY, (START, FEBRUARY))
+    assert amounts(desk.invoice(sub)) == lines

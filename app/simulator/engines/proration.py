@@ -35,6 +35,17 @@ def _line(tx: Transaction, sub: Doc, item: Doc, moment: int, end: int, sign: int
     )  # fmt: skip
 
 
+def backdated(tx: Transaction, sub: Doc, item: Doc) -> Doc:
+    """What an item costs from a start in the past until now: whole periods and the part of the last."""
+    start, recurring = sub["start_date"], item["price"]["recurring"]
+    whole, amount, moment = subscription_items.cost(tx, item, sub["currency"]), 0, start
+    while moment < tx.now:
+        end = periods.boundary(start, recurring, moment)
+        amount += whole if end <= tx.now else periods.share(whole, moment, moment + end - tx.now, end)
+        moment = end
+    return subscription_items.line(tx, sub, item, amount, (start, tx.now), proration=True, discountable=True)
+
+
 def begins(sub: Doc, item: Doc) -> int:
     """Where the whole period that an item is in begins: before the first anchor the period was cut short."""
     start, end = int(item["current_period_start"]), int(item["current_period_end"])

@@ -14,6 +14,7 @@ from app.simulator.engines import (
     invoice_items,
     invoicing,
     periods,
+    proration,
     setups,
     subscription_items,
 )
@@ -129,7 +130,10 @@ def _stored(tx: Transaction, owner: Doc, specs: list[Doc], terms: Doc, fields: D
 
 
 def _first_invoice(tx: Transaction, sub: Doc, terms: Doc) -> Doc:
-    lines = [_first_line(tx, sub, item, terms) for item in sub["items"]["data"]]
+    items = sub["items"]["data"]
+    lines = [_first_line(tx, sub, item, terms) for item in items]
+    if sub["start_date"] < tx.now and not sub["trial_end"] and terms.get("proration_behavior") != "none":
+        lines = [proration.backdated(tx, sub, item) for item in items] + lines
     prepaid = {"_prepaid": terms["payment_intent"]} if terms.get("payment_intent") else {}
     return draft(
         tx, sub, lines + terms.get("extra_lines", []), "subscription_create", (tx.now, tx.now), fields=prepaid

@@ -24,8 +24,8 @@ def terms_of(tx: Transaction, params: Doc, specs: list[Doc]) -> Doc:
     terms["trial_end"] = _trial(tx, params, specs)
     anchor = _anchor(tx, params, specs)
     start = params.get("backdate_start_date")
-    if start is not None and start > tx.now:
-        raise invalid("`backdate_start_date` must be in the past.", "backdate_start_date")
+    if start is not None and not tx.now - FAR <= start <= tx.now:
+        raise invalid("`backdate_start_date` must be in the past, at most five years.", "backdate_start_date")
     currency = specs[0]["price"]["currency"]
     return terms | {
         "billing_cycle_anchor": anchor, "start_date": start, "discounts": params.get("discounts") or None,
