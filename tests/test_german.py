@@ -189,6 +189,7 @@ def test_a_paid_order_and_its_receipt_mail(shop: Flask, german: German):
     settled(shop, order_id)
     page = german.get(f"/checkout/{order_id}")
     assert page.one("h1").text == "Vielen Dank, es ist bezahlt"
+    assert ") bezahlt. Der Beleg 20" in page.one(".lede").text
     message = mailed(shop)
     assert message.locale == "de" and message.subject.startswith("Beleg 20")
     assert "58,00 €" in html.parse(message.html).text and "58,00\xa0€" in message.text
