@@ -43,7 +43,9 @@ def test_a_choice_of_language_goes_along(stack: Stack, open_page: OpenPage, java
     expect(page.get_by_role("heading", level=1)).to_have_text("Vielen Dank, es ist bezahlt")
     mail = shopping.receipt_mail(stack, order_id)
     page.goto(f"/dev/mail/{mail}")
-    expect(page.locator("main pre")).to_contain_text(re.compile(r"Sie haben\s29,00\s€\sam\s\d+\.\s\w+\s20\d\d"))
+    expect(page.locator("main pre")).to_contain_text(
+        re.compile(r"Sie haben\s29,00\s€\sam\s\d+\.\s\w+\s20\d\d")
+    )
     page.goto("/help")
     page.get_by_role("navigation", name="Sprache").get_by_role("link", name="English").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Help")
