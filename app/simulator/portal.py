@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.simulator.engines import checkout, collecting, periods, setups, subscriptions
+from app.simulator.engines import checkout, collecting, periods, setups, subscription_items, subscriptions
 from app.simulator.errors import StripeError
 from app.simulator.registry import Doc, timed
 from app.simulator.resources import customers, invoice_previews
+from app.simulator.resources import subscription_schedules as schedules
 from app.simulator.resources import subscriptions as calls
 from app.simulator.transaction import Transaction
 
@@ -58,7 +59,12 @@ def plans(tx: Transaction, session: Doc, sub: Doc) -> list[Doc]:
     """The prices a subscription of one item can be changed to: product, price, current, quantity limits."""
     config = tx.find("billing_portal.configuration", session["configuration"])
     wish, items = config["features"]["subscription_update"], sub["items"]["data"]
-    if not wish["enabled"] or len(items) != 1 or sub["status"] not in ("active", "trialing", "past_due"):
+    if (
+        not wish["enabled"]
+        or len(items) != 1
+        or sub["schedule"]
+        or sub["status"] not in ("active", "trialing", "past_due")
+    ):
         return []
     held = items[0]["price"]["id"]
     found: list[Doc] = []
@@ -131,6 +137,56 @@ def change(
     calls.update(tx, params, sub["id"])
     invoice = tx.get("invoice", sub["latest_invoice"]) if waits else None
     return collecting.intent_of(tx, invoice) if invoice else None
+
+
+def later(tx: Transaction, session: Doc, sub: Doc, price: str, quantity: int | None) -> bool:
+    """Whether the change waits for the end of the period: it is cheaper or shorter, and the configuration says so."""
+    wish = features(tx, session)["subscription_update"]["schedule_at_period_end"]
+    held = sub["items"]["data"][0]
+    new: Doc = {"price": tx.find("price", price), "quantity": quantity}
+    cheaper = subscription_items.cost(tx, new, sub["currency"]) < subscription_items.cost(
+        tx, held, sub["currency"]
+    )
+    shorter = _days(new["price"]["recurring"]) < _days(held["price"]["recurring"])
+    met = {"decreasing_item_amount": cheaper, "shortening_interval": shorter}
+    return sub["status"] != "trialing" and any(met[c["type"]] for c in wish["conditions"])
+
+
+def _days(recurring: Doc) -> int:
+    count: int = recurring["interval_count"]
+    return {"day": 1, "week": 7, "month": 30, "year": 365}[recurring["interval"]] * count
+
+
+def put_off(tx: Transaction, sub: Doc, price: str, quantity: int | None) -> None:
+    """Change the plan at the end of the period, by a schedule."""
+    made = schedules.create(tx, {"from_subscription": sub["id"]})
+    held = made["phases"][0]
+    items = [{k: x[k] for k in ("price", "quantity", "tax_rates") if x[k]} for x in held["items"]]
+    now = {"start_date": held["start_date"], "end_date": held["end_date"], "items": items}
+    new = items[0] | {"price": price} | ({} if quantity is None else {"quantity": quantity})
+    after = {"items": [new], "proration_behavior": "none"}
+    schedules.update(tx, {"phases": [now, after], "end_behavior": "release"}, made["id"])
+
+
+def ahead(tx: Transaction, sub: Doc) -> Doc | None:
+    """The change that a subscription is scheduled for: when, and to what."""
+    schedule = tx.get("subscription_schedule", sub["schedule"])
+    stage = next((p for p in (schedule or {}).get("phases", []) if p["start_date"] > tx.now), None)
+    if stage is None:
+        return None
+    price = tx.find("price", stage["items"][0]["price"])
+    title = tx.find("product", price["product"])["name"]
+    return {
+        "at": stage["start_date"],
+        "name": title,
+        "price": price,
+        "quantity": stage["items"][0]["quantity"],
+    }
+
+
+def keep(tx: Transaction, sub: Doc) -> None:
+    """Forget a scheduled change."""
+    schedules.release(tx, {}, sub["schedule"])
 
 
 # --------------------------------------------------------------------------------- ending and pausing

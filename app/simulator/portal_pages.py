@@ -112,7 +112,10 @@ def home(tx: Transaction, session: Doc, refused: str | None = None) -> Response:
 def _told(tx: Transaction, session: Doc, sub: Doc) -> Doc:
     names = [(tx.get("product", x["price"]["product"]) or {}).get("name", "") for x in sub["items"]["data"]]
     choices = [x for x in portal.plans(tx, session, sub) if not x["current"] or x["limits"]["enabled"]]
-    return {"doc": sub, "names": names, "ends": subscriptions.period(sub)[1], "changeable": bool(choices)}
+    return {
+        "doc": sub, "names": names, "ends": subscriptions.period(sub)[1], "changeable": bool(choices),
+        "ahead": portal.ahead(tx, sub),
+    }  # fmt: skip
 
 
 @portal_pages.get("/p/session/<identifier>/done")
@@ -198,15 +201,19 @@ def confirm(tx: Transaction, session: Doc, sub: str, refused: str | None = None)
     price, quantity = values["price"], int(values["quantity"])
     if _posted(refused):
         return _change(tx, session, doc, price, quantity, flow["discounts"] if flowing else None)
-    new = tx.find("price", price)
+    new, later = tx.find("price", price), portal.later(tx, session, doc, price, quantity)
     return _page(
         tx, "confirm", session, refused, sub=doc, values=values, held=held, price=new, flowing=flowing,
-        title=tx.find("product", new["product"])["name"], preview=portal.preview(tx, session, doc, price, quantity),
+        title=tx.find("product", new["product"])["name"], later=later,
+        preview=None if later else portal.preview(tx, session, doc, price, quantity), ends=subscriptions.period(doc)[1],
         now=portal.at_once(tx, session, doc, price), old=tx.find("product", held["price"]["product"])["name"],
     )  # fmt: skip
 
 
 def _change(tx: Transaction, session: Doc, sub: Doc, price: str, quantity: int, offers: Any) -> Response:
+    if portal.later(tx, session, sub, price, quantity):
+        portal.put_off(tx, sub, price, quantity)
+        return _done(tx, session, "later")
     try:
         with tx.apart():
             portal.change(tx, session, sub, price, quantity, waits=False, offers=offers)
@@ -259,6 +266,16 @@ def renew(tx: Transaction, session: Doc, sub: str, refused: str | None = None) -
     if doc["cancel_at_period_end"] and refused is None:
         portal.stay(tx, doc)
     return to(f"/p/session/{session['id']}?note={'refused' if refused else 'renew'}")
+
+
+@portal_pages.post("/p/session/<identifier>/keep/<sub>")
+@_room
+def keep(tx: Transaction, session: Doc, sub: str, refused: str | None = None) -> Response:
+    """Do not change the plan after all."""
+    doc = tx.find("subscription", sub)
+    if portal.ahead(tx, doc) is not None and refused is None:
+        portal.keep(tx, doc)
+    return to(f"/p/session/{session['id']}?note={'refused' if refused else 'kept'}")
 
 
 @portal_pages.route("/p/session/<identifier>/pause/<sub>", methods=BOTH)

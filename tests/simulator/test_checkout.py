@@ -39,7 +39,7 @@ def test_a_paid_session(shop):
     intent = paid.payment_intent
     assert (intent.status, intent.amount_received, intent.metadata["order"]) == ("succeeded", 4000, "1")
     assert intent.latest_charge.billing_details.name == "Jenny Rosen"
-    assert shop.events() == [
+    assert [e for e in shop.events() if e != "charge.updated"] == [
         "payment_intent.created",
         "charge.succeeded",
         "payment_intent.succeeded",

@@ -247,6 +247,35 @@ def test_a_change_that_the_bank_asks_about(portal, answer):
         assert "unable to authenticate" in page.text and price == small
 
 
+def test_a_cheaper_plan_waits_for_the_end_of_the_period(portal):
+    small, large = portal.desk.plan(1000), portal.desk.plan(3000)
+    sub = portal.desk.subscribe(large)
+    wish = {"schedule_at_period_end": {"conditions": [{"type": "decreasing_item_amount"}]}}
+    portal.enter(sub.customer, portal.settings(small, large, subscription_update=wish))
+    page = portal.get(f"confirm/{sub.id}?price={small}&quantity=1").text
+    assert "The change is made on 2026-02-01" in page and "Nothing is due today" in page
+    path = f"confirm/{sub.id}"
+    assert portal.post(path, price=small, quantity="1").headers["Location"].endswith("note=later")
+    page = portal.get().text
+    assert "Changes on 2026-02-01 to Pro: $10.00 a month" in page and "Change plan" not in page
+    assert portal.desk.again(sub)["items"].data[0].price.id == large
+    assert portal.post(f"keep/{sub.id}").headers["Location"].endswith("note=kept")
+    assert "Changes on" not in portal.get().text
+    assert portal.post(path, price=small, quantity="2").status == 303
+    portal.desk.to(sub.start_date + 32 * DAY)
+    item = portal.desk.again(sub)["items"].data[0]
+    assert (item.price.id, item.quantity) == (small, 2)
+    assert portal.desk.invoice(sub).total == 2000
+
+
+def test_a_shorter_interval_waits_too(portal):
+    small, yearly = portal.desk.plan(1000), portal.desk.plan(9000, "year")
+    sub = portal.desk.subscribe(yearly)
+    wish = {"schedule_at_period_end": {"conditions": [{"type": "shortening_interval"}]}}
+    portal.enter(sub.customer, portal.settings(small, yearly, subscription_update=wish))
+    assert "2027-01-01" in portal.get(f"confirm/{sub.id}?price={small}&quantity=1").text
+
+
 def test_a_trial_ends_with_the_change(portal):
     small, large, sub = subscribed(portal, trial_period_days=10)
     portal.enter(sub.customer, portal.settings(small, large))
