@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -74,7 +75,7 @@ class Settings:
     @property
     def simulated(self) -> bool:
         """Whether Stripe is the simulator on this machine."""
-        return urlsplit(self.stripe_api_base).hostname in LOCAL_HOSTS
+        return _host(self.stripe_api_base) in LOCAL_HOSTS
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -176,7 +177,23 @@ class _Reader:
         if not isinstance(parsed, dict):
             self.problems.append(f'{name} is not a JSON object, such as {{"eur": "1.10"}}.')
             return default
-        return {str(key).lower(): str(worth) for key, worth in parsed.items()}
+        worths = {str(key).lower(): str(worth) for key, worth in parsed.items()}
+        for key, worth in worths.items():
+            try:
+                sound = Decimal(worth).is_finite() and Decimal(worth) >= 0
+            except InvalidOperation:
+                sound = False
+            if not sound:
+                self.problems.append(f"{name} holds {worth!r} for {key}; use a number, such as 1.10.")
+        return worths
+
+
+def _host(url: str) -> str:
+    """The host an address names; empty where it is none."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
 
 
 def _shared_problems(settings: Settings) -> list[str]:
@@ -190,8 +207,7 @@ def _shared_problems(settings: Settings) -> list[str]:
             )
             break
     for name, url in (("PUBLIC_URL", settings.public_url), ("STRIPE_API_BASE", settings.stripe_api_base)):
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if not url.startswith(("http://", "https://")) or not _host(url):
             problems.append(f"{name} is {url!r}; use an address like https://shop.example.com.")
     if not settings.database_url.startswith(("sqlite:///", "postgresql+psycopg://")):
         problems.append("DATABASE_URL starts with neither sqlite:/// nor postgresql+psycopg://.")
@@ -206,7 +222,7 @@ def _local_problems(settings: Settings) -> list[str]:
     problems = []
     if settings.livemode:
         problems.append("STRIPE_SECRET_KEY is a live key; outside APP_ENV=production use a test key.")
-    if urlsplit(settings.public_url).hostname not in LOCAL_HOSTS:
+    if _host(settings.public_url) not in LOCAL_HOSTS:
         problems.append("PUBLIC_URL is not on this machine; APP_ENV=local serves localhost only.")
     host = settings.web_bind.rsplit(":", 1)[0].strip("[]")
     if not _loopback(host):

@@ -158,3 +158,30 @@ def test_stripe_is_asked_when_no_event_came(
     page.get_by_role("button", name="Ask Stripe again").click()
     expect(page.get_by_role("status")).to_have_text("Stripe was asked. The order is as it was.")
     expect(page.locator(".lede")).to_contain_text("No money was taken so far.")
+
+
+def test_asking_settles_what_no_event_told(open_stack, open_page, request: pytest.FixtureRequest) -> None:
+    stack: Stack = open_stack(measured=True)
+    # Stripe's events go astray, and the shop is away when the buyer comes back.
+    for endpoint in stack.stripe("/v1/webhook_endpoints", method="GET")["data"]:
+        stack.stripe(f"/v1/webhook_endpoints/{endpoint['id']}", method="DELETE")
+    buyer = open_page(stack)
+    public_id = to_checkout(buyer)
+    stack.stop("web")
+    hosted.pay(buyer)
+    session = order(stack, public_id)["stripe_checkout_session_id"]
+    wait.until(
+        lambda: stack.stripe(f"/v1/checkout/sessions/{session}", method="GET")["status"] == "complete",
+        "Stripe has the money",
+    )
+    buyer.close()
+    stack.start("web")
+    assert order(stack, public_id)["state"] == "open"
+    page = open_page(stack)
+    granted(stack, page, "operator", name_for(request))
+    page.wait_for_url("**/ops")
+    page.goto(f"/ops/orders/{public_id}")
+    page.get_by_role("button", name="Ask Stripe again").click()
+    expect(page.get_by_role("status")).to_contain_text("the order is brought up to date")
+    expect(page.locator(".lede")).to_contain_text("receipt")
+    assert order(stack, public_id)["state"] == "paid"

@@ -188,3 +188,43 @@ class TestWithoutStripe:
         page = operator.get(path)
         assert "Stripe gave no answer" in text(page, ".note.bad")
         assert "No money was taken so far." in text(page, ".lede")
+
+
+def test_what_happens_seldom_is_told_as_well(shop: Flask, operator: ClientRequest) -> None:
+    from app.billing import payments
+    from app.extensions import db, mean_to_write
+    from app.models import HistoryEntry
+
+    with shop.app_context():
+        mean_to_write()
+        order = open_order()
+        declined = {"code": "card_declined", "decline_code": "insufficient_funds", "message": "No."}
+        failed = intent_of(order, "requires_payment_method", last_payment_error=declined)
+        payments.sync_intent(failed, actor="stripe")
+        HistoryEntry.write(order, "note", actor="stripe", subject="cs_other", data={"note": "second_session"})
+        HistoryEntry.write(order, "odd", actor="somebody", subject="something", data={})
+        HistoryEntry.write(
+            order, "event", actor="stripe", subject="evt_1", data={"type": "payment_intent.payment_failed"}
+        )
+        db.session.commit()
+        public_id = order.public_id
+    page = operator.get(f"/ops/orders/{public_id}")
+    told = text(page, "ol.line")
+    assert "Payment attempt failed" in told and "Stripe's code: insufficient_funds" in told
+    assert "A second Checkout Session names this order; it was not settled" in told
+    assert "Oddsomething" in told and "somebody" in told
+    assert page.one("ol.line a")["href"] == "/ops/events/evt_1"
+    assert "Failed becauseinsufficient_funds" in text(page)
+
+
+class TestAtStripeItself:
+    """The shop talks to Stripe, not to the simulator."""
+
+    @pytest.fixture
+    def environ(self, environ: dict[str, str]) -> dict[str, str]:
+        return {**environ, "STRIPE_SECRET_KEY": "sk_test_of_the_merchant"}
+
+    def test_a_payment_leads_to_stripes_dashboard(self, shop: Flask, operator: ClientRequest) -> None:
+        public_id = settled(shop)
+        [link] = operator.get(f"/ops/orders/{public_id}").select("a[href^=https]")
+        assert link["href"] == f"https://dashboard.stripe.com/test/payments/pi_{public_id}"
