@@ -6,6 +6,7 @@ import io
 import re
 import shlex
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ WRITTEN = sorted(set(LANGUAGES) - {"en"})
 each_language = pytest.mark.parametrize("language", WRITTEN)
 
 
+@cache
 def catalogue(language: str) -> Catalog:
     """The catalogue of a language as it lies in the tree."""
     return _read(FOLDER / language / "LC_MESSAGES" / "messages.po", language)
