@@ -74,7 +74,6 @@ class Lease:
     type: str
     object_key: str
     created: int
-    payload: bytes
     ticket: int | None = None
     answer: dict[str, Any] | None = None
     failure: Exception | None = None
@@ -83,7 +82,7 @@ class Lease:
 def work(worker: str, limit: int = BATCH) -> int:
     """Claim stored events, fetch where a payload is not fresh enough, apply all in one commit."""
     leases = [
-        Lease(row.id, row.attempts, row.type, row.object_key, row.created, row.payload)
+        Lease(row.id, row.attempts, row.type, row.object_key, row.created)
         for row in queue.claim(WebhookEvent, limit, worker)
     ]
     known = sync.ages([lease.object_key for lease in leases])
@@ -91,22 +90,28 @@ def work(worker: str, limit: int = BATCH) -> int:
         if lease.type in HANDLERS and lease.created <= known.get(lease.object_key, -1):
             lease.ticket = sync.take_ticket(lease.object_key)
     db.session.commit()
-    for lease in leases:
-        _fetch(lease)
+    _fetch(leases)
     for lease in leases:
         _apply(lease, worker)
     db.session.commit()
     return len(leases)
 
 
-def _fetch(lease: Lease) -> None:
-    """With no transaction open, ask Stripe for the object's present state."""
-    if lease.ticket is None:
-        return
-    try:
-        lease.answer = gateway.fetch(HANDLERS[lease.type].retrieve, lease.object_key)
-    except gateway.StripeFailure as failure:
-        lease.failure = failure
+def _fetch(leases: list[Lease]) -> None:
+    """With no transaction open, ask Stripe for the present state of what needs it. Once Stripe does not answer,
+    the rest is not asked for: a lease does not last through fifty time-outs.
+    """
+    silence: gateway.StripeFailure | None = None
+    for lease in leases:
+        if lease.ticket is None:
+            continue
+        try:
+            if silence is not None:
+                raise silence
+            lease.answer = gateway.fetch(HANDLERS[lease.type].retrieve, lease.object_key)
+        except gateway.StripeFailure as failure:
+            lease.failure = failure
+            silence = failure if failure.retryable else silence
 
 
 def _apply(lease: Lease, worker: str) -> None:
@@ -118,27 +123,27 @@ def _apply(lease: Lease, worker: str) -> None:
         if lease.failure is not None:
             raise lease.failure
         with db.session.begin_nested():
-            handled = _handle(lease, row.stripe_event_id)
+            handled = _handle(lease, row)
         queue.finish(row, QueueState.DONE if handled else QueueState.IGNORED)
     except Exception as error:
         log.warning("event_failed", event_id=row.stripe_event_id, type=row.type, error=type(error).__name__)
         queue.put_back(row, error)
 
 
-def _handle(lease: Lease, event_id: str) -> bool:
+def _handle(lease: Lease, row: WebhookEvent) -> bool:
     handler = HANDLERS.get(lease.type)
     if handler is None:
-        log.info("event_ignored", event_id=event_id, type=lease.type)
+        log.info("event_ignored", event_id=row.stripe_event_id, type=lease.type)
         return False
     if lease.ticket is not None and lease.answer is not None:
         if not sync.admit(lease.object_key, lease.ticket, as_of=lease.created):
             return True
         subject = handler.verb(lease.answer)
     elif sync.admit_payload(lease.object_key, lease.created):
-        subject = handler.verb(orjson.loads(lease.payload)["data"]["object"])
+        subject = handler.verb(orjson.loads(row.payload)["data"]["object"])
     else:
         raise queue.Later("the object was brought up to date meanwhile; ask for it anew")
-    _note(subject, lease.type, event_id)
+    _note(subject, lease.type, row.stripe_event_id)
     return subject is not None
 
 

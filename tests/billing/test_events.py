@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import scoped_session
 
 from app import clock, gateway, queue
@@ -198,3 +198,28 @@ def test_what_we_subscribe_to_can_be_fetched(shop: scoped_session) -> None:
     for handler in events.HANDLERS.values():
         assert callable(method(handler.retrieve))
     assert shop.scalar(select(func.count()).select_from(Order)) == 0
+
+
+def test_a_payload_no_key_opens_is_its_own_event_s_failure(shop: scoped_session) -> None:
+    order = open_order()
+    lost = arrive(
+        shop, "checkout.session.completed", {"id": "cs_lost", "metadata": {}}, created=100, name="evt_lost"
+    )
+    shop.execute(text("UPDATE webhook_events SET payload = :bytes"), {"bytes": b"of an older key"})
+    arrive(shop, "checkout.session.completed", session_of(order), created=100)
+    assert events.work("worker") == 2
+    shop.refresh(lost)
+    assert (lost.state, order.state) == (QueueState.WAITING, OrderState.PAID)
+    assert "FIELD_KEYS" in lost.error
+
+
+def test_once_stripe_is_silent_the_rest_of_the_batch_is_not_asked_for(
+    shop: scoped_session, answers: dict[str, Any]
+) -> None:
+    for number in range(5):
+        answers[f"cs_{number}"] = gateway.ConnectionLost()
+        sync.admit_payload(f"cs_{number}", 100)
+        arrive(shop, "checkout.session.completed", {"id": f"cs_{number}"}, created=100, name=f"evt_{number}")
+    assert events.work("worker") == 5
+    assert answers["asked"] == ["cs_0"]
+    assert set(shop.scalars(select(WebhookEvent.state))) == {QueueState.WAITING}
