@@ -6,7 +6,7 @@ from flask import Blueprint, Response, request
 
 from app.simulator import portal
 from app.simulator.countries import COUNTRIES
-from app.simulator.engines import checkout, clocks, payments, setups
+from app.simulator.engines import checkout, clocks, payments, promotions, setups
 from app.simulator.errors import StripeError
 from app.simulator.page_answers import end, page, store, to, wait_for
 from app.simulator.page_forms import Entry, check_email, check_payment, declined, details, method_of, typed
@@ -81,7 +81,7 @@ def promotion(identifier: str) -> Response:
             given = (
                 []
                 if "remove" in request.form
-                else [checkout.promotion(tx, session, entry.values["promotionCode"])]
+                else [promotions.typed(tx, session, entry.values["promotionCode"])]
             )
         except StripeError as error:
             entry.errors["promotionCode"] = error.message

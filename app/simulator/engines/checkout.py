@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from app.simulator.engines import payments, setups, totals
+from app.simulator.engines import payments, promotions, setups, totals
 from app.simulator.engines.customers import attach, new_customer
 from app.simulator.engines.methods import NO_ADDRESS
 from app.simulator.errors import StripeError, invalid
@@ -93,78 +93,6 @@ def discount_of(tx: Transaction, session: Doc, given: Doc) -> Doc:
         "promotion_code": given["promotion_code"], "source": {"coupon": given["coupon"], "type": "coupon"},
         "start": session["created"] or tx.now, "subscription": None, "subscription_item": None,
     }  # fmt: skip
-
-
-# ---------------------------------------------------------------------------------------- discounts
-
-
-def redeemable(tx: Transaction, coupon: Doc, currency: str) -> str | None:
-    """Why a coupon cannot be used, None when it can."""
-    if coupon.get("deleted") or not coupon["valid"]:
-        return "This coupon is no longer valid."
-    if coupon["redeem_by"] is not None and coupon["redeem_by"] <= tx.now:
-        return "This coupon has expired."
-    if coupon["max_redemptions"] is not None and coupon["times_redeemed"] >= coupon["max_redemptions"]:
-        return "This coupon has been used as often as it may be."
-    if coupon["percent_off"] is None and totals.amount_off(coupon, currency) is None:
-        return "This coupon is not valid in this currency."
-    return None
-
-
-def promotion(tx: Transaction, session: Doc, code: str) -> Doc:
-    """The discount that a typed code gives; raises the sentence a customer reads when it gives none."""
-    wanted = code.strip().lower()
-    found = next(
-        (d for d in tx.scan("promotion_code", {"active": True}) if d["code"].lower() == wanted), None
-    )
-    if found is None:
-        raise invalid("This code is invalid.", "promotion_code")
-    reason = promotion_problem(
-        tx, found, session["currency"], session["amount_subtotal"], session["customer"]
-    )
-    if reason:
-        raise invalid(reason, "promotion_code")
-    return {"coupon": found["promotion"]["coupon"], "promotion_code": found["id"]}
-
-
-def promotion_problem(
-    tx: Transaction, code: Doc, currency: str, subtotal: int, customer: str | None
-) -> str | None:
-    """Why a promotion code cannot be used on this basket, None when it can."""
-    if not code["active"]:
-        return "This promotion code is inactive."
-    if code["expires_at"] is not None and code["expires_at"] <= tx.now:
-        return "This code has expired."
-    if code["max_redemptions"] is not None and code["times_redeemed"] >= code["max_redemptions"]:
-        return "This code has been used as often as it may be."
-    if code["customer"] and code["customer"] != customer:
-        return "This code is invalid."
-    limits = code["restrictions"]
-    least = limits["minimum_amount"]
-    if least is not None and (limits["minimum_amount_currency"] != currency or subtotal < least):
-        return "This order does not reach the amount this code asks for."
-    if (
-        limits["first_time_transaction"]
-        and customer
-        and tx.first("charge", {"customer": customer, "paid": True})
-    ):
-        return "This code is for first orders only."
-    return redeemable(tx, tx.find("coupon", code["promotion"]["coupon"]), currency)
-
-
-def _redeem(tx: Transaction, session: Doc) -> None:
-    for given in session["discounts"] or []:
-        coupon = tx.get("coupon", given["coupon"])
-        if coupon and not coupon.get("deleted"):
-            times = coupon["times_redeemed"] + 1
-            tx.update(
-                coupon,
-                times_redeemed=times,
-                valid=coupon["max_redemptions"] is None or times < coupon["max_redemptions"],
-            )
-        code = tx.get("promotion_code", given["promotion_code"])
-        if code:
-            tx.update(code, times_redeemed=code["times_redeemed"] + 1)
 
 
 # ------------------------------------------------------------------------------------------- paying
@@ -307,7 +235,7 @@ def complete(tx: Transaction, session: Doc, payment_status: str, fields: Doc | N
         },
     )  # fmt: skip
     if session["mode"] == "payment":
-        _redeem(tx, session)
+        promotions.redeem(tx, session)
     tx.unschedule("checkout.session.expire", session["id"])
     tx.emit("checkout.session.completed", session)
 

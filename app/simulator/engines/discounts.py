@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.simulator.engines import periods
-from app.simulator.engines.checkout import promotion_problem, redeemable
+from app.simulator.engines import periods, promotions
 from app.simulator.errors import invalid
 from app.simulator.registry import Doc, timed
 from app.simulator.transaction import Transaction, shown
@@ -54,7 +53,7 @@ def wanted(
     if given.get("promotion_code"):
         where = f"{param}promotion_code{close}"
         code = tx.find("promotion_code", given["promotion_code"], where)
-        problem = promotion_problem(tx, code, currency or _currency(tx, code), subtotal, customer)
+        problem = promotions.problem(tx, code, currency or _currency(tx, code), subtotal, customer)
         if problem and not given.get("checked"):
             raise invalid(problem, where)
         return tx.find("coupon", code["promotion"]["coupon"]), code
@@ -66,7 +65,7 @@ def wanted(
         return coupon, None
     if not coupon["valid"] or (coupon["redeem_by"] is not None and coupon["redeem_by"] <= tx.now):
         raise invalid(f"Coupon expired: {coupon['id']}", where, "coupon_expired")
-    problem = redeemable(tx, _whole(coupon), currency) if currency else None
+    problem = promotions.redeemable(tx, _whole(coupon), currency) if currency else None
     if problem:
         raise invalid(problem, where)
     return coupon, None

@@ -10,6 +10,7 @@ from app.simulator.engines import (
     checkout,
     checkout_setups,  # noqa: F401 - each registers its mode
     checkout_subscriptions,  # noqa: F401
+    promotions,
 )
 from app.simulator.engines.customers import address
 from app.simulator.errors import StripeError, invalid, missing
@@ -17,8 +18,8 @@ from app.simulator.fields import merged, plain
 from app.simulator.listing import list_of, lists, retrieves, sliced
 from app.simulator.registry import Doc, Resource, route
 from app.simulator.resources import subscriptions
-from app.simulator.resources.prices import currency_of, new_price, usable
-from app.simulator.transaction import Transaction, shown
+from app.simulator.resources.checkout_items import item, one_currency
+from app.simulator.transaction import Transaction
 
 session = Resource(
     "checkout.session",
@@ -68,10 +69,10 @@ def create(tx: Transaction, params: Doc) -> Doc:
     _check(tx, params, mode)
     identifier = tx.new_id("cs_test_")
     items = [
-        _item(tx, given, f"line_items[{i}]", mode, params)
+        item(tx, given, f"line_items[{i}]", mode, params)
         for i, given in enumerate(params.get("line_items", []))
     ]
-    currency = _one_currency(items, params)
+    currency = one_currency(items, params)
     hosted = params.get("ui_mode", "hosted_page") == "hosted_page"
     doc = {
         "id": identifier, "created": tx.now, "mode": mode, "currency": currency, "_items": items,
@@ -237,94 +238,6 @@ def _custom_field(given: Doc) -> Doc:
     }  # fmt: skip
 
 
-def _item(tx: Transaction, given: Doc, where: str, mode: str, params: Doc) -> Doc:
-    if "price" in given:
-        price = usable(tx, given["price"], f"{where}[price]")
-    elif "price_data" in given:
-        price = _inline(tx, given["price_data"], where)
-    else:
-        raise invalid(f"Missing required param: {where}[price].", f"{where}[price]", "parameter_missing")
-    if mode == "payment" and price["recurring"]:
-        raise invalid(
-            "You specified `payment` mode but passed a recurring price. Either switch to `subscription` mode or use only "
-            "one-time prices.",
-            "line_items",
-        )
-    quantity = given.get("quantity", 1 if (price["recurring"] or {}).get("usage_type") == "metered" else None)
-    if quantity is None:
-        raise invalid(
-            f"Missing required param: {where}[quantity].", f"{where}[quantity]", "parameter_missing"
-        )
-    if quantity < 1:
-        raise invalid(
-            "This value must be greater than or equal to 1.",
-            f"{where}[quantity]",
-            "parameter_invalid_integer",
-        )
-    wanted = params.get("currency")
-    product = tx.find("product", price["product"])
-    rates = given.get("tax_rates") or []
-    for i, rate in enumerate(rates):
-        tx.find("tax_rate", rate, f"{where}[tax_rates][{i}]")
-    return {
-        "id": tx.new_id("li_"), "object": "item", "adjustable_quantity": _adjustable(given), "amount_discount": 0,
-        "amount_subtotal": 0, "amount_tax": 0, "amount_total": 0, "currency": wanted or price["currency"],
-        "description": product["name"], "discounts": [], "metadata": plain(given.get("metadata")),
-        "price": in_currency(price, wanted), "quantity": quantity, "taxes": [], "_rates": list(rates),
-    }  # fmt: skip
-
-
-def in_currency(price: Doc, currency: str | None) -> Doc:
-    """The price as it is in one of its other currencies."""
-    if currency is None or currency == price["currency"]:
-        return shown(price)
-    option = (price.get("_currency_options") or {}).get(currency)
-    if option is None:
-        raise invalid(f"The price {price['id']} is not available in {currency}.", "currency")
-    return (
-        shown(price) | {"currency": currency} | {k: option[k] for k in ("unit_amount", "unit_amount_decimal")}
-    )
-
-
-def _adjustable(given: Doc) -> Doc | None:
-    wish = given.get("adjustable_quantity")
-    if not wish:
-        return None
-    return {"enabled": wish["enabled"], "maximum": wish.get("maximum", 99), "minimum": wish.get("minimum", 0)}
-
-
-def _inline(tx: Transaction, data: Doc, where: str) -> Doc:
-    if "product_data" in data:
-        wish = data["product_data"]
-        product = tx.create(
-            "product",
-            {
-                "active": False, "description": wish.get("description"), "images": wish.get("images", []),
-                "marketing_features": [], "metadata": plain(wish.get("metadata")), "name": wish["name"],
-                "tax_code": wish.get("tax_code"), "type": "service", "updated": tx.now,
-            },
-        )  # fmt: skip
-        data = data | {"product": product["id"]}
-    elif "product" not in data:
-        raise invalid(
-            f"Missing required param: {where}[price_data][product].",
-            f"{where}[price_data][product]",
-            "parameter_missing",
-        )
-    return new_price(tx, data, inline=True)
-
-
-def _one_currency(items: list[Doc], params: Doc) -> str | None:
-    currencies = {item["currency"] for item in items}
-    if len(currencies) > 1:
-        raise invalid("All prices on a Checkout Session must be in the same currency.", "line_items")
-    return (
-        currencies.pop()
-        if currencies
-        else (currency_of(params["currency"]) if "currency" in params else None)
-    )
-
-
 def _person(tx: Transaction, params: Doc) -> Doc | None:
     email = params.get("customer_email")
     if "customer" in params:
@@ -344,7 +257,7 @@ def _given_discount(tx: Transaction, given: Doc, currency: str | None, index: in
     if not given.get("coupon"):
         raise invalid("Each discount needs a coupon or a promotion_code.", f"discounts[{index}]")
     coupon = tx.find("coupon", given["coupon"], f"discounts[{index}][coupon]")
-    reason = checkout.redeemable(tx, coupon, currency or "")
+    reason = promotions.redeemable(tx, coupon, currency or "")
     if reason:
         raise invalid(reason, f"discounts[{index}][coupon]", "coupon_expired")
     return {"coupon": coupon["id"], "promotion_code": None}
@@ -355,9 +268,7 @@ def _check_discounts(tx: Transaction, doc: Doc) -> None:
         code = tx.get("promotion_code", given["promotion_code"])
         if code:
             where = f"discounts[{i}][promotion_code]"
-            reason = checkout.promotion_problem(
-                tx, code, doc["currency"], doc["amount_subtotal"], doc["customer"]
-            )
+            reason = promotions.problem(tx, code, doc["currency"], doc["amount_subtotal"], doc["customer"])
             if reason:
                 raise invalid(reason, where)
 
