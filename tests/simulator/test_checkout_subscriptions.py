@@ -3,6 +3,7 @@
 import pytest
 import stripe
 
+from tests.infra import wait
 from tests.simulator.conftest import CARD
 from tests.simulator.subscribing import DAY, START
 
@@ -263,6 +264,58 @@ def test_under_a_test_clock_it_renews(shop):
     assert (sub.start_date, sub.test_clock) == (START, clock.id)
 
 
+def test_an_anchor_ahead_is_charged_in_part(shop):
+    now = shop.simulator.look("clock")["now"]
+    session = begin(shop, subscription_data={"billing_cycle_anchor": int(now) + 10 * DAY})
+    assert 0 < session.amount_total < 2000
+    assert shop.pay(session).status == 303
+    done = shop.again(session, "invoice", "subscription")
+    assert abs(done.invoice.total - session.amount_total) <= 1
+    assert done.invoice.amount_paid == done.invoice.total
+    free = begin(
+        shop, subscription_data={"billing_cycle_anchor": int(now) + 10 * DAY, "proration_behavior": "none"}
+    )
+    assert free.amount_total == 0
+
+
+def test_a_trial_until_a_day_then_renewed(shop):
+    clock = shop.v1.test_helpers.test_clocks.create(params={"frozen_time": START})
+    owner = shop.v1.customers.create(params={"email": "a@example.com", "test_clock": clock.id})
+    session = begin(shop, customer=owner.id, subscription_data={"trial_end": START + 5 * DAY})
+    assert "Free until 2026-01-06" in shop.simulator.ask("GET", f"/c/pay/{session.id}").text
+    assert shop.pay(session).status == 303
+    shop.v1.test_helpers.test_clocks.advance(clock.id, params={"frozen_time": START + 6 * DAY})
+    wait.until(
+        lambda: shop.v1.test_helpers.test_clocks.retrieve(clock.id).status == "ready", "the clock has arrived"
+    )
+    sub = shop.again(session, "subscription.latest_invoice").subscription
+    assert (sub.status, sub.latest_invoice.amount_paid) == ("active", 2000)
+
+
+def test_another_currency_metered_use_and_automatic_tax(shop):
+    option = {"currency_options": {"eur": {"unit_amount": 1800}}}
+    price = shop.price(2000, name="Pro", recurring=MONTHLY, **option)
+    session = begin(shop, price, currency="eur", automatic_tax={"enabled": True})
+    assert (session.currency, session.amount_total) == ("eur", 1800)
+    assert session.automatic_tax.status == "requires_location_inputs"
+    assert shop.pay(session).status == 303
+    done = shop.again(session, "subscription", "invoice")
+    assert (done.subscription.currency, done.invoice.amount_paid) == ("eur", 1800)
+
+
+def test_a_price_made_for_the_session(shop):
+    line = {
+        "price_data": {
+            "currency": "usd", "unit_amount": 700, "recurring": {"interval": "week"}, "product_data": {"name": "Box"},
+        },
+        "quantity": 2,
+    }  # fmt: skip
+    session = begin(shop, line)
+    assert "$7.00 a week" in shop.simulator.ask("GET", f"/c/pay/{session.id}").text
+    assert shop.pay(session).status == 303
+    assert shop.again(session, "invoice").invoice.amount_paid == 1400
+
+
 def test_expired_and_recovered(shop):
     session = begin(shop, after_expiration={"recovery": {"enabled": True, "allow_promotion_codes": True}})
     assert shop.pay(session, "4000002760003184").status == 303
@@ -396,6 +449,14 @@ def test_setup_with_3d_secure_and_expiry(shop):
     made = shop.simulator.ask("GET", back).headers["Location"].rsplit("/", 1)[1]
     fresh = shop.v1.checkout.sessions.retrieve(made)
     assert fresh.setup_intent not in (None, other.setup_intent)
+
+
+def test_setup_by_bank_debit(shop):
+    owner = shop.v1.customers.create(params={"email": "a@example.com"})
+    session = setting_up(shop, customer=owner.id)
+    assert shop.pay(session, method="debit").status == 303
+    intent = shop.again(session, "setup_intent").setup_intent
+    assert intent.status == "succeeded" and intent.mandate
 
 
 def test_setup_through_the_private_path(shop):
