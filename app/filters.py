@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, tzinfo
 from typing import Any
+from urllib.parse import urljoin
 
 from babel.dates import format_date, format_datetime, format_skeleton
 from babel.numbers import get_currency_name
@@ -69,13 +70,16 @@ def tax_name(rate: TaxRate) -> str:
 class Merchant:
     """The merchant block, with calm defaults where a shop has not been set up or cannot be read."""
 
-    def __init__(self, block: dict[str, Any]) -> None:
+    def __init__(self, block: dict[str, Any], base: str) -> None:
         self.name: str = block.get("name", "Countinghouse")
         self.about: str = block.get("about", "")
         self.address: list[str] = block.get("address", [])
         self.vat_id: str = block.get("vat_id", "")
         self.support_email: str = block.get("support_email", "")
-        self.terms_url: str = block.get("terms_url", "")
+        # In full: a mail is read elsewhere.
+        self.terms_url: str = (
+            urljoin(base + "/", block.get("terms_url", "")) if block.get("terms_url") else ""
+        )
         self.zone: tzinfo = clock.zone(block.get("time_zone", ""))
         self.currency: str = block.get("currency", "")
 
@@ -85,11 +89,12 @@ def merchant() -> Merchant:
     if "merchant" not in g:
         from app.billing import offers
 
+        base = current_app.config["SETTINGS"].public_url
         try:
-            g.merchant = Merchant(offers.merchant())
+            g.merchant = Merchant(offers.merchant(), base)
         except SQLAlchemyError:
             db.session.rollback()
-            g.merchant = Merchant({})
+            g.merchant = Merchant({}, base)
     return g.merchant  # type: ignore[no-any-return]
 
 

@@ -41,5 +41,8 @@ def reached(order: Order, step: Step) -> None:
 
 def measure(name: str, key: str, **fields: Any) -> None:
     """Record one figure for the metrics surface, once per `key`, and say it in the log."""
-    db.session.execute(insert_or_ignore(MetricRecord).values(name=name, key=f"{name}:{key}", fields=fields))
-    log.info(name, **fields)
+    written = db.session.execute(
+        insert_or_ignore(MetricRecord).values(name=name, key=f"{name}:{key}", fields=fields)
+    )
+    if written.rowcount == 1:  # type: ignore[attr-defined]  # an INSERT's result has it
+        log.info(name, **fields)

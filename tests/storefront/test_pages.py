@@ -55,7 +55,7 @@ def test_an_offer_says_what_is_paid_and_the_button_names_it(visitor: ClientReque
     assert page.one("#sum .statement").text == "The Field Guide to Margins × 3€87.00To pay today€87.00"
     assert page.one("#sum .statement-note").text == "Includes VAT 19%: €13.89"
     assert page.one("#sum button").text == "Pay €87.00"
-    assert page.one("#sum a").get("href") == "/help#terms"
+    assert page.one("#sum a").get("href").endswith("/help#terms")
     fields = sent(page)
     assert (fields["quantity"], fields["seen_total"], fields["price"]) == ("3", "8700", "field-guide-eur-v1")
 
