@@ -75,7 +75,7 @@ def amount_off(coupon: Doc, currency: str) -> int | None:
     """What a coupon takes off in a currency; None when it is not worth anything in it."""
     if coupon["currency"] == currency:
         return int(coupon["amount_off"])
-    option = (coupon.get("currency_options") or {}).get(currency)
+    option = (coupon.get("currency_options") or coupon.get("_currency_options") or {}).get(currency)
     return int(option["amount_off"]) if option else None
 
 
