@@ -295,7 +295,7 @@ def test_a_challenge_passed(shop, number):
     done = shop.simulator.ask("POST", place, {"answer": "approve"})
     assert done.headers["Location"].endswith(session.id)
     assert shop.again(session).payment_status == "paid"
-    assert shop.events() == [
+    assert [e for e in shop.events() if e != "charge.updated"] == [
         "payment_intent.created",
         "payment_intent.requires_action",
         "charge.succeeded",
