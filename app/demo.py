@@ -69,7 +69,8 @@ class Group:
     def __init__(self) -> None:
         self.children: dict[str, subprocess.Popen[bytes]] = {}
         self.env = dict(os.environ)
-        signal.signal(signal.SIGTERM, self._interrupt)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._interrupt)
 
     def _interrupt(self, *_: object) -> None:
         raise KeyboardInterrupt
