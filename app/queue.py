@@ -19,6 +19,7 @@ from sqlalchemy.orm import aliased
 
 from app import clock
 from app.extensions import db, mean_to_write
+from app.logs import redact
 from app.models.queue import OPEN_STATES, ExecutionTask, Queued, QueueState, WebhookEvent
 
 log = structlog.get_logger("queue")
@@ -118,7 +119,8 @@ def _bury(row: Queued, error: BaseException) -> None:
 
 
 def _account(error: BaseException) -> str:
-    return str(error) if isinstance(error, Later) else "".join(traceback.format_exception(error))[-8000:]
+    told = str(error) if isinstance(error, Later) else "".join(traceback.format_exception(error))
+    return redact(told[-8000:])
 
 
 def backoff(attempts: int) -> timedelta:

@@ -14,10 +14,14 @@ from cryptography.fernet import Fernet
 from flask import Flask
 from sqlalchemy import select, text
 
+from app import create_app
+from app.config import Settings
 from tests.account.people import PASSWORD
+from tests.infra import databases
 from tests.infra.run import ROOT
 from tests.infra.shop import ClientRequest, path_of
 from tests.infra.stack import Stack
+from tests.infra.stacks import OpenStack
 
 
 def run(app: Flask, *arguments: str) -> Result:
@@ -167,3 +171,43 @@ class TestStripe:
             )
             assert done.returncode == 1
             assert said in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_withdrawn_code_stops_at_stripe_and_works_again_when_listed_again(open_stack: OpenStack) -> None:
+    shop = open_stack("sqlite", measured=True)
+    without = shop.folder / "without.toml"
+    without.write_text((ROOT / "catalog.toml").read_text().split("[[promotion_code]]")[0])
+
+    def works() -> bool:
+        [code] = shop.stripe("/v1/promotion_codes", method="GET")["data"]
+        return code["active"]
+
+    assert works()
+    for file, new, working in ((str(without), 1, False), (str(without), 0, False), ("catalog.toml", 1, True)):
+        assert f"{new} new objects" in shop.flask("catalog", "push", file)
+        assert works() is working
+
+
+def test_a_local_shop_travels_with_its_simulator(open_stack: OpenStack) -> None:
+    shop = open_stack("sqlite", measured=True)
+    before = shop.stripe("/_sim/clock", method="GET")["now"]
+    assert "in this shop" in shop.flask("travel", "--days", "2")
+    assert shop.stripe("/_sim/clock", method="GET")["now"] - before >= 2 * 86400
+    assert shop.sql("SELECT clock_offset_seconds AS n FROM shop")[0]["n"] == 2 * 86400
+
+
+def test_only_a_local_shop_travels(app: Flask) -> None:
+    refused = run(app, "travel", "--days", "1")
+    assert refused.exit_code == 1
+    assert "Only a local shop" in refused.output
+
+
+@pytest.mark.parametrize(
+    "arguments", [("worker",), ("catalog", "push"), ("users", "grant", "a@example.com", "owner")]
+)
+def test_an_empty_database_is_named_with_its_remedy(arguments: tuple[str, ...]) -> None:
+    with databases.empty("sqlite") as url:
+        app = create_app(Settings.from_env({"APP_ENV": "test", "DATABASE_URL": url, "LOG_LEVEL": "ERROR"}))
+        refused = run(app, *arguments)
+        assert refused.exit_code == 1
+        assert "Run: flask --app wsgi db upgrade" in refused.output

@@ -209,7 +209,12 @@ def _load_tax(entry: dict[str, Any]) -> TaxRate:
 
 
 def _load_offer(entry: dict[str, Any], position: int) -> Offer:
-    offer = db.session.scalar(select(Offer).where(Offer.slug == entry["slug"]).with_for_update())
+    offer = db.session.scalar(
+        select(Offer)
+        .where(Offer.slug == entry["slug"])
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
     if offer is None:
         offer = Offer(slug=entry["slug"], stock=entry.get("stock"), available=entry.get("stock"))
         db.session.add(offer)
@@ -229,9 +234,10 @@ def _restock(offer: Offer, stock: int | None) -> None:
     if stock is None or offer.stock is None:
         if stock != offer.stock:
             offer.stock = stock
-            offer.available = None if stock is None else max(0, stock - _taken(offer))
+            offer.available = None if stock is None else stock - _taken(offer)
         return
-    offer.available = max(0, (offer.available or 0) + stock - offer.stock)
+    # Below zero where more is held or sold than is now on sale: given back, it is not sold again.
+    offer.available = (offer.available or 0) + stock - offer.stock
     offer.stock = stock
 
 

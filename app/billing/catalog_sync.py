@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -23,6 +24,7 @@ def push() -> Iterator[str]:
     With a key of another account, or of the other mode, everything is made there anew. Raises StripeFailure.
     """
     scope = _account()
+    yield from _switch_codes(scope)
     for make in (_tax_rates, _products, _prices, _coupons, _promotion_codes):
         for operation, parameters, keep in list(make()):
             call = _prepare(scope, operation, parameters)
@@ -47,6 +49,32 @@ def _account() -> str:
         db.session.commit()
         db.session.expire_all()
     return account
+
+
+def _switch_codes(scope: str) -> Iterator[str]:
+    """A code that was withdrawn or changed here stops at Stripe; one that is listed again works there again.
+
+    Codes made elsewhere than by us carry no coupon in their metadata and are left alone.
+    """
+    query = select(PromotionCode.stripe_promotion_code_id, PromotionCode.active)
+    ours = {code: active for code, active in db.session.execute(query) if code is not None}
+    live = {
+        code["id"]
+        for code in gateway.listing("promotion_codes.list", active=True)
+        if "coupon" in (code.get("metadata") or {})
+    }
+    wanted = [(code, False) for code in sorted(live) if not ours.get(code)]
+    wanted += [(code, True) for code, active in ours.items() if active and code not in live]
+    for code, active in wanted:
+        call = gateway.prepare(
+            "promotion_codes.update",
+            {"active": active},
+            object_id=code,
+            idempotency_key=f"catalog:{scope}:{code}:{active}:{secrets.token_hex(8)}",
+        )
+        db.session.commit()
+        gateway.perform(call)
+        yield f"promotion_codes: {code} {'works' if active else 'stops'}"
 
 
 def _prepare(scope: str, operation: str, parameters: dict[str, Any]) -> StripeCall:

@@ -248,7 +248,7 @@ def _refused(order: Order, failure: gateway.StripeFailure) -> None:
 
 def lock(order: Order) -> None:
     """Hold the order's row until the caller's commit and see it as it is now."""
-    db.session.refresh(order, with_for_update={"key_share": False})
+    db.session.refresh(order, with_for_update={"key_share": True})
 
 
 def cancel(order: Order) -> bool:
@@ -256,6 +256,7 @@ def cancel(order: Order) -> bool:
 
     If the payment came in the same moment Stripe refuses to expire, and the payment stands. The caller commits.
     """
+    lock(order)  # its session may be opened, or paid, at this moment
     if order.state == OrderState.OPEN and order.stripe_checkout_session_id:
         call = gateway.prepare(
             "checkout.sessions.expire",
@@ -335,19 +336,20 @@ def sweep() -> dict[str, Any]:
     forgotten = (Order.state == OrderState.PENDING, Order.created_at < now - timedelta(minutes=2))
     overdue = (
         Order.state == OrderState.OPEN,
-        Order.session_expires_at.between(now - timedelta(days=7), now - timedelta(minutes=5)),
+        Order.session_expires_at < now - timedelta(minutes=5),
     )
     under_way = (
         Order.state == OrderState.PROCESSING,
-        Order.created_at.between(now - timedelta(days=30), now - timedelta(days=1)),
+        Order.created_at < now - timedelta(days=1),
     )
     found = 0
     for conditions, name, period in (
         (forgotten, "reopen_order", 60),
-        (overdue, "settle_order", 3600),
+        (overdue, "settle_order", 3 * 3600),
         (under_way, "settle_order", 86400),
     ):
-        for public_id in db.session.scalars(select(Order.public_id).where(*conditions).limit(200)):
+        newest = select(Order.public_id).where(*conditions).order_by(Order.id.desc()).limit(200)
+        for public_id in db.session.scalars(newest):
             key = f"{name}:{public_id}:{second // period}"
             tasks.enqueue(name, unique_key=key, order_id=public_id)
             found += 1

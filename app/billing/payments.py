@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from app import clock, gateway, tasks
 from app.billing import funnel, ledger
@@ -35,7 +35,7 @@ def of_session(order: Order, session: dict[str, Any]) -> Payment | None:
 
 def _known(intent: str) -> Payment | None:
     return db.session.scalar(
-        select(Payment).where(Payment.stripe_payment_intent_id == intent).with_for_update()
+        select(Payment).where(Payment.stripe_payment_intent_id == intent).with_for_update(key_share=True)
     )
 
 
@@ -72,7 +72,7 @@ def _ensure(intent: str, mirrored: dict[str, Any]) -> Payment | None:
     if payment is not None or metadata.get("created_via") != "countinghouse":
         return payment
     order = db.session.scalar(
-        select(Order).where(Order.public_id == metadata.get("order_id", "")).with_for_update()
+        select(Order).where(Order.public_id == metadata.get("order_id", "")).with_for_update(key_share=True)
     )
     if order is None:
         raise Later(f"{mirrored['id']} names an order that is not here")
@@ -184,19 +184,21 @@ def _await_fee() -> None:
 @tasks.task("post_fees", priority=tasks.NORMAL, every=timedelta(hours=1))
 def post_fees() -> dict[str, Any]:
     """List balance transactions since the oldest payment without a fee, and post each one's fee and net."""
-    oldest = db.session.scalar(
-        select(Payment.succeeded_at)
+    # When Stripe took the charge, where we know it: news of it may have come hours later.
+    moment = func.coalesce(Payment.confirmed_at, Payment.succeeded_at)
+    oldest = db.session.scalars(
+        select(Payment)
         .where(
             Payment.state == PaymentState.SUCCEEDED,
             Payment.net_amount.is_(None),
             Payment.succeeded_at > clock.now() - FEES_WITHIN,
         )
-        .order_by(Payment.succeeded_at)
+        .order_by(moment)
         .limit(1)
-    )
-    if oldest is None:
+    ).first()
+    if oldest is None or oldest.succeeded_at is None:
         return {"posted": 0}
-    since = int((oldest - timedelta(hours=1)).timestamp())
+    since = int(((oldest.confirmed_at or oldest.succeeded_at) - timedelta(hours=1)).timestamp())
     transactions = [
         transaction
         for transaction in gateway.listing("balance_transactions.list", created={"gte": since})
@@ -210,7 +212,7 @@ def post_fee(transaction: dict[str, Any]) -> bool:
     payment = db.session.scalar(
         select(Payment)
         .where(Payment.stripe_charge_id == transaction["source"], Payment.net_amount.is_(None))
-        .with_for_update()
+        .with_for_update(key_share=True)
     )
     if payment is None:
         return False

@@ -9,6 +9,7 @@ import stripe
 from flask_babel import lazy_gettext as _l
 
 from app.errors import AppError
+from app.logs import redact
 
 NOTHING_MOVED = _l("No money was taken.")
 
@@ -122,5 +123,5 @@ def translate(error: stripe.StripeError) -> StripeFailure:
     return kind(
         request_id=error.request_id,
         stripe_code=error.code or getattr(error.error, "decline_code", None),
-        raw=f"{type(error).__name__}: {error.user_message or error}"[:500],
+        raw=redact(f"{type(error).__name__}: {error.user_message or error}"[:500]),
     )

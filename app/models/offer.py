@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, Numeric, String
+from sqlalchemy import ForeignKey, Numeric, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app import clock
@@ -34,8 +34,6 @@ class TaxRate(Model):
 
 class Offer(Model):
     __tablename__ = "offers"
-    __table_args__ = (CheckConstraint("available IS NULL OR available >= 0", name="available"),)
-
     id: Mapped[int] = mapped_column(BigKey, primary_key=True)
     slug: Mapped[str] = mapped_column(String(64), unique=True)
     kind: Mapped[OfferKind] = mapped_column(String(16))
@@ -45,7 +43,8 @@ class Offer(Model):
     features: Mapped[list[str]] = mapped_column(Json, default=list)
     position: Mapped[int] = mapped_column(default=0)
     active: Mapped[bool] = mapped_column(default=True)
-    # How many were put on sale, and how many nobody holds or has bought; None where stock is unlimited.
+    # How many were put on sale, and how many nobody holds or has bought (below zero where stock was lowered under
+    # what is taken); None where stock is unlimited.
     stock: Mapped[int | None]
     available: Mapped[int | None]
     stripe_product_id: Mapped[str | None] = mapped_column(String(255))

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from flask import Response, abort, g, make_response, redirect, render_template, request, session, url_for
 from flask_babel import gettext as _
+from sqlalchemy.exc import OperationalError
 from werkzeug.wrappers import Response as BaseResponse
 
 from app import clock, gateway
@@ -131,7 +132,10 @@ def _to_order(order_id: str) -> BaseResponse:
     try:
         settlement.refresh(order, actor="return page")
         db.session.commit()
-    except gateway.StripeFailure:
+    except (
+        gateway.StripeFailure,
+        OperationalError,
+    ):  # PostgreSQL lets one of two that wait for each other go
         db.session.rollback()
         unsure = 1
     return redirect(url_for("storefront.order", order_id=order_id, unsure=unsure), 303)

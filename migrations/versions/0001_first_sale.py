@@ -93,7 +93,6 @@ def upgrade() -> None:
         sa.Column("available", sa.Integer(), nullable=True),
         sa.Column("stripe_product_id", sa.String(length=255), nullable=True),
         sa.Column("archived_at", sa.DateTime(timezone=True), nullable=True),
-        sa.CheckConstraint("available IS NULL OR available >= 0", name=op.f("ck_offers_available")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_offers")),
         sa.UniqueConstraint("slug", name=op.f("uq_offers_slug")),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -131,7 +132,7 @@ def test_a_changed_stock_keeps_what_is_held_off_it(shop: scoped_session, tmp_pat
     shop.refresh(offer)
     assert offer.available == 8
     text = (ROOT / "catalog.toml").read_text()
-    for stock, available in (("stock = 20", 16), ("stock = 2", 0), ("", None), ("stock = 10", 6)):
+    for stock, available in (("stock = 20", 16), ("stock = 2", -2), ("", None), ("stock = 10", 6)):
         load(tmp_path, text.replace("stock = 12", stock))
         shop.commit()
         assert offer.available == available, stock
@@ -150,7 +151,25 @@ def test_a_key_of_another_account_makes_everything_there_anew(
     monkeypatch.setattr(gateway, "perform", perform)
     for account, new in (("acct_simulated", 25), ("acct_simulated", 0), ("acct_stripe", 25)):
         monkeypatch.setattr(gateway, "account", lambda account=account: {"id": account})
+        monkeypatch.setattr(gateway, "listing", lambda *_arguments, **_filters: live_codes(shop))
         made.clear()
         assert len(list(catalog_sync.push())) == len(made) == new, account
     keys = shop.scalars(select(StripeCall.idempotency_key)).all()
     assert len(keys) == len(set(keys)) == 50
+
+
+def live_codes(session: scoped_session) -> list[dict[str, Any]]:
+    """The promotion codes we know, as Stripe lists those that work."""
+    known = session.scalars(select(PromotionCode.stripe_promotion_code_id)).all()
+    return [{"id": code, "metadata": {"coupon": "c"}} for code in known if code]
+
+
+def test_a_typing_error_in_the_stock_oversells_nothing(shop: scoped_session, tmp_path: Path) -> None:
+    open_order("press-evening-eur-v1", quantity=6)
+    offer = shop.scalars(select(Offer).where(Offer.slug == "press-evening")).one()
+    text = (ROOT / "catalog.toml").read_text()
+    for stock, available in (("stock = 1", -5), ("stock = 12", 6)):
+        load(tmp_path, text.replace("stock = 12", stock))
+        shop.commit()
+        assert offer.available == available
+        assert offer.sold_out is (available <= 0)
