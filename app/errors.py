@@ -11,6 +11,7 @@ import structlog
 from flask import Flask, Response, g, make_response, render_template, request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, SecurityError
@@ -150,7 +151,13 @@ def _answer_http(error: HTTPException) -> Response:
     status = error.code or 500
     if status < 400:
         return error.get_response()  # type: ignore[return-value]  # werkzeug's own redirect
-    response = answer(AppError(status, SENTENCES.get(status, OTHERWISE).title))
+    refusal = AppError(status, SENTENCES.get(status, OTHERWISE).title)
+    if isinstance(error, CSRFError):
+        refusal.what_next = _(
+            "The page was open too long, or cookies are off. Load it again and press once more."
+        )
+        refusal.money = _("No money was taken.") if request.path.startswith("/checkout") else None
+    response = answer(refusal)
     for name, value in error.get_headers():
         if name in ("Allow", "Retry-After", "WWW-Authenticate"):
             response.headers[name] = value

@@ -97,7 +97,7 @@ class TestWhereTheyHappen:
     def test_a_form_without_its_token(self, app: Flask) -> None:
         answer = app.test_client().post("/login", data={"email": "a@b.test"})
         assert answer.status_code == 400
-        assert "load the page again" in answer.text
+        assert "The page was open too long, or cookies are off" in answer.text
 
     def test_too_much(self, app: Flask) -> None:
         answer = app.test_client().post("/login", data={"email": "x" * (1024 * 1024)})

@@ -55,10 +55,10 @@ def _new(intent: str, order: Order, currency: str, amount: int, livemode: bool) 
 
 def succeed(payment: Payment, *, actor: str, at: datetime) -> None:
     """The money is there; later news of an earlier failure changes nothing."""
-    if payment.move_to(PaymentState.SUCCEEDED, actor=actor):
+    if payment.state != PaymentState.SUCCEEDED:
+        payment.failure_code = payment.failure_reason = payment.failed_at = None
         payment.succeeded_at = at
-        payment.failure_code = payment.failure_reason = None
-        payment.failed_at = None
+        payment.move_to(PaymentState.SUCCEEDED, actor=actor)
         _await_fee()
 
 

@@ -14,8 +14,9 @@ from app.extensions import leave_transaction
 from app.gateway.errors import translate
 
 API_VERSION = stripe.api_version
-TIMEOUT = (3.0, 20.0)  # seconds to connect, to answer
-RETRIES = 2
+# Seconds to connect, to answer: somebody waits before a pressed button. What fails is kept and can be pressed again.
+TIMEOUT = (3.0, 8.0)
+RETRIES = 1
 
 _settings: tuple[str, str] = ("", "")
 _client: stripe.StripeClient | None = None

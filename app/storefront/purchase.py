@@ -117,7 +117,15 @@ def checkout_return() -> BaseResponse:
     session_id = request.args.get("session_id", "")
     if not SESSION_ID.fullmatch(session_id):
         abort(404)
-    order = checkout.of_session(session_id, visitor_hash()) or abort(404)
+    order = checkout.of_session(session_id, visitor_hash())
+    if order is None:
+        # Said of any session, ours or not: a payer whose browser lost its cookies must not pay again.
+        raise AppError(
+            404,
+            _("This order opens only in the browser that placed it"),
+            _("If you paid, the receipt comes by mail. Don't pay again; write to us if it does not come."),
+            code="another_browser",
+        )
     order_id = order.public_id
     with writing():
         return _to_order(order_id)

@@ -14,6 +14,7 @@ from app.billing import ledger, payments, receipts, settlement
 from app.models import (
     Account,
     AuditRow,
+    HistoryEntry,
     JournalEntry,
     Mail,
     MetricRecord,
@@ -273,6 +274,11 @@ def test_a_decline_is_remembered_and_the_next_card_settles(shop: scoped_session)
     payments.sync_intent(intent_of(order, "processing"), actor="stripe")
     assert payment.state == PaymentState.PENDING
     payments.sync_intent(intent_of(order), actor="stripe")
+    told = [entry.data for entry in shop.scalars(select(HistoryEntry).where(HistoryEntry.kind == "payment"))]
+    assert [(entry["to"], entry["code"]) for entry in told if entry["to"] != "pending"] == [
+        ("failed", "insufficient_funds"),
+        ("succeeded", None),
+    ]
     payments.sync_intent(declined, actor="stripe")
     assert (payment.state, payment.failure_code, payment.failed_at) == (PaymentState.SUCCEEDED, None, None)
 
