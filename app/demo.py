@@ -208,7 +208,7 @@ def travel(settings: Settings, seconds: int) -> datetime:
     request = urllib.request.Request(  # noqa: S310  # loopback: the settings were checked
         f"{settings.stripe_api_base}/_sim/clock", body, {"Content-Type": "application/json"}
     )
-    with urllib.request.urlopen(request, timeout=120):  # noqa: S310
+    with urllib.request.urlopen(request, timeout=120):  # noqa: S310  # the same
         pass
     shop = db.session.get(Shop, 1) or Shop(id=1)
     shop.clock_offset_seconds = (shop.clock_offset_seconds or 0) + seconds
