@@ -77,7 +77,6 @@ def _configure(app: Flask, settings: Settings) -> None:
     secure = settings.public_url.startswith("https://")
     app.config.update(
         SETTINGS=settings,
-        ENV_NAME=settings.env,
         TESTING=settings.env == "test",
         SECRET_KEY=settings.secret_key,
         SECRET_KEY_FALLBACKS=list(settings.secret_key_fallbacks),

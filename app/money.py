@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
 
 from babel import Locale
-from babel.numbers import format_currency, format_percent, get_currency_symbol
+from babel.numbers import format_currency, format_percent
 
 ZERO_DECIMAL = frozenset(
     ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"]
@@ -150,8 +150,3 @@ def format_rate(rate: Decimal, locale: str = "en") -> str:
     loc = Locale.parse(locale, sep="-" if "-" in locale else "_")
     pattern = loc.percent_formats[None].pattern.replace("0", "0.####", 1)
     return str(format_percent(rate / 100, format=pattern, locale=loc))
-
-
-def symbol(currency: str, locale: str = "en") -> str:
-    """The sign a reader of `locale` knows `currency` by."""
-    return str(get_currency_symbol(currency.upper(), locale=locale))
